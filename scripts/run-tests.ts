@@ -1,0 +1,28 @@
+/**
+ * Runs the compiled tests: `node dist/scripts/run-tests.js [--match text]`.
+ * Lists the files itself, because the patterns `node --test` accepts differ between Node 20 and its successors.
+ */
+import { spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const dist = dirname(dirname(fileURLToPath(import.meta.url)))
+const match = process.argv.includes('--match')
+  ? (process.argv[process.argv.indexOf('--match') + 1] ?? '')
+  : ''
+const files = readdirSync(join(dist, 'test'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.test.js') && name.includes(match))
+  .sort()
+  .map((name) => join(dist, 'test', name))
+
+if (files.length === 0) {
+  process.stderr.write(`no compiled test matches "${match}"; run: npm run build:all\n`)
+  process.exit(1)
+}
+
+const node = process.env['TULLE_TEST_NODE'] ?? process.execPath
+const child = spawn(node, ['--test', '--test-concurrency=2', ...files], { stdio: 'inherit' })
+child.on('exit', (code, signal) => {
+  process.exitCode = signal === null ? (code ?? 1) : 1
+})

@@ -1,0 +1,19 @@
+import type { Call } from './call.ts'
+import type { Endpoint, EndpointState } from './endpoint.ts'
+
+/** One try of a call. Hedges never share one. */
+export interface Attempt<W> {
+  readonly call: Call<W>
+  /** From 1. */
+  readonly number: number
+  /** In `Clock.now()` milliseconds. */
+  readonly startedMs: number
+  /** How long an attempt must have had before a passed deadline is the peer's fault (law 2). */
+  readonly fairMs: number
+  /** Endpoints earlier attempts of this call went to. */
+  readonly tried: ReadonlySet<Endpoint>
+  /** Headers that layers add to this attempt alone, lower case. */
+  readonly outbox: Map<string, string>
+  /** Set by pick. */
+  endpoint?: EndpointState | undefined
+}

@@ -1,0 +1,59 @@
+import type { Ambient } from './ambient.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { AttemptReport } from './errors.ts'
+import type { Route } from './plan.ts'
+
+/** Who is at the other end of an inbound request. Until identity exists only the address is known. */
+export interface PeerIdentity {
+  /** The verified SPIFFE ID; undefined for plaintext. */
+  readonly id?: string | undefined
+  /** The remote address, for people: never an identity. */
+  readonly address?: string | undefined
+}
+
+export interface Target {
+  readonly service: string
+  readonly subset?: string | undefined
+}
+
+/** What a caller may say of a single call; stronger than every policy. */
+export interface CallOptions {
+  readonly timeoutMs?: number | undefined
+  /** False: one attempt, not even a transparent second one. */
+  readonly retry?: false | undefined
+}
+
+/** One logical request. The wire type is the adapter's own: layers cannot look inside. */
+export interface Call<W> {
+  readonly protocol: 'http' | 'grpc'
+  readonly method: string
+  /** Without the query. */
+  readonly path: string
+  /** Resolved once at entry; a policy swap never changes a running call. */
+  readonly route: Route
+  readonly ambient: Ambient
+  readonly options: CallOptions
+  /** Asked at the moment of decision: only the adapter knows whether the body can be sent again. */
+  readonly replayable: boolean
+  /** By method, by Idempotency-Key, by the call's option or by the route's word. */
+  readonly idempotent: boolean
+  readonly wire: W
+  /** Inbound: the caller. */
+  readonly peer?: PeerIdentity | undefined
+  /** The hash key of an affine call. */
+  readonly affinity?: string | undefined
+  /** Set by split, read below it. */
+  target: Target
+  /** In `Clock.now()` milliseconds; Infinity until the deadline layer has spoken. */
+  deadline: number
+  /** `call`: the deadline runs to the last byte. `head`: nobody asked for one, the built-in bound ends at the head. */
+  covers: 'call' | 'head'
+  /** Attempts made so far; written by the layer that makes them. */
+  attempts: number
+  /** Where the latest attempt went, for spans, logs and errors. */
+  endpoint?: Endpoint | undefined
+  /** What became of the attempts that failed, oldest first; undefined while none has. */
+  trail?: AttemptReport[] | undefined
+  /** For mirrors; undefined where the body cannot be had twice. */
+  fork(): Call<W> | undefined
+}

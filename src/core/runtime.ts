@@ -1,0 +1,73 @@
+import type { AmbientStore } from './ambient.ts'
+import type { Call } from './call.ts'
+import type { Events } from './events.ts'
+import type { Hop } from './hop.ts'
+import type { Route, ServicePlan, Snapshot } from './plan.ts'
+import type { Clock, Logger, Random } from './ports.ts'
+import type { ServiceState } from './service.ts'
+
+/**
+ * What the edges and the optional entry points (`tulle/express`, `tulle/grpc`) get from the mesh object: the only
+ * way from an edge to anything outside `core` and `policy`.
+ */
+export interface Runtime {
+  /** Our own service name. */
+  readonly service: string
+  readonly snapshot: Snapshot
+  readonly state: LifecycleState
+  readonly clock: Clock
+  wall(): number
+  readonly random: Random
+  readonly events: Events
+  readonly log: Logger
+  readonly ambient: AmbientStore
+  /** Host suffixes of mesh names, without the leading dot: `mesh`, `mesh.internal`. */
+  readonly suffixes: readonly string[]
+  /** The prebuilt stack of a route; the same function until the next policy. */
+  stackFor(route: Route, protocol: 'http' | 'grpc'): Hop<Call<unknown>>
+  /** Around every inbound handler: `leaf` runs it. Built once per protocol and leaf. */
+  inbound<W>(leaf: Hop<Call<W>>): Hop<Call<W>>
+  /** The route inbound calls are judged by. */
+  readonly inboundRoute: Route
+  plan(service: string): ServicePlan | undefined
+  endpoints(service: string): ServiceState | undefined
+  /** Waits for `start()` where it is under way; rejects with TULLE_CLOSED after `close()`. */
+  whenReady(): Promise<void>
+  /** What the seams ask of tracing: the context active where a call is made. */
+  readonly tracing: TracingPort
+  readonly servers: ServerRegistry
+}
+
+export type LifecycleState = 'idle' | 'starting' | 'ready' | 'draining' | 'closed'
+
+/** The telemetry room as the other edges see it. */
+export interface TracingPort {
+  /** The OpenTelemetry context active in this tick, or what the library's own async context carries. */
+  capture(): unknown
+  /** Runs `fn` with an OpenTelemetry context active. */
+  with<T>(context: unknown, fn: () => T): T
+}
+
+/** Servers that must drain before the mesh closes. */
+export interface ServerRegistry {
+  add(server: DrainingServer): void
+  remove(server: DrainingServer): void
+}
+
+/** SEMANTICS 2.29, one method per step. */
+export interface DrainingServer {
+  readonly name: string
+  /** Tells callers to go elsewhere while everything that arrives is still served. */
+  announce(): void
+  /** Stops accepting and resolves when nothing is in flight any more, or when the signal fires. */
+  finish(signal: AbortSignal): Promise<void>
+  /** Cuts what is left. */
+  destroy(): void
+}
+
+/** How an optional entry point gets the runtime out of the mesh object a user holds. */
+export const RUNTIME: unique symbol = Symbol.for('tulle.runtime.of.v1') as never
+
+export interface HasRuntime {
+  readonly [RUNTIME]: Runtime
+}
