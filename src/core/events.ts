@@ -50,6 +50,12 @@ export interface RequestEvent {
   readonly traceId: string | undefined
 }
 
+/** What an access log is told: one entry per outgoing call and per inbound request, at its end. */
+export type AccessLogEntry =
+  | ({ readonly kind: 'call' } & CallEvent)
+  | ({ readonly kind: 'request' } & RequestEvent)
+export type AccessLog = (entry: AccessLogEntry) => void
+
 export type EventName = keyof EventMap
 
 export interface Events {

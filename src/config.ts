@@ -1,0 +1,148 @@
+import { closest } from 'fastest-levenshtein'
+import type { EndpointSpec } from './core/endpoint.ts'
+import { MeshError } from './core/errors.ts'
+import type { AccessLog } from './core/events.ts'
+import type { Logger } from './core/ports.ts'
+import { type LogLevel, type PathMode, SETTINGS, type Setting } from './settings.ts'
+
+/** What `createMesh` takes. Everything may come from the environment instead; options win over it. */
+export interface MeshOptions {
+  /** The name of this service. Environment: `TULLE_SERVICE`, else `OTEL_SERVICE_NAME`. */
+  readonly service?: string | undefined
+  /** Addresses by service: `{ orders: ['127.0.0.1:4001'] }`. Environment: `TULLE_ENDPOINTS`. */
+  readonly endpoints?:
+    | string
+    | Readonly<Record<string, string | readonly (string | EndpointSpec)[]>>
+    | undefined
+  /** A policy document, or the path of a file or folder that holds it. Environment: `TULLE_POLICY`. */
+  readonly policy?: string | object | undefined
+  /** The least level that is logged; default `warn`. Environment: `TULLE_LOG`. */
+  readonly log?: LogLevel | undefined
+  /** Where log lines go; default one line each on standard error. */
+  readonly logger?: Logger | undefined
+  /** Called once for every outgoing call and inbound request, at its end. */
+  readonly accessLog?: AccessLog | undefined
+  /** Host suffixes of mesh names; default `mesh` and `mesh.internal`. Environment: `TULLE_SUFFIXES`. */
+  readonly suffixes?: readonly string[] | undefined
+  /** Host patterns a policy's `hosts:` may claim. Environment: `TULLE_POLICY_HOSTS`. */
+  readonly policyHosts?: readonly string[] | undefined
+  /** How inbound paths are normalised; default `merge-slashes`. Environment: `TULLE_PATHS`. */
+  readonly paths?: PathMode | undefined
+  /** How long each part may take to start, in milliseconds or as a duration; default 10 s. */
+  readonly startTimeout?: number | string | undefined
+  /** How long requests in flight may take to finish during a drain; default 30 s. */
+  readonly drainGrace?: number | string | undefined
+  /** How long a draining instance goes on accepting; default 0. */
+  readonly drainDelay?: number | string | undefined
+  /** The environment to read; default `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+}
+
+type Values = {
+  readonly [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never
+}
+
+/** Where a value came from. */
+export interface Origin {
+  readonly setting: Setting<unknown>
+  readonly shown: string
+  /** `option`, `default`, or the environment variable's name. */
+  readonly source: string
+}
+
+export interface Config extends Values {
+  readonly logger: Logger | undefined
+  readonly accessLog: AccessLog | undefined
+  readonly origins: readonly Origin[]
+  /** What is odd but not wrong: variables nobody knows. Logged at start. */
+  readonly warnings: readonly string[]
+}
+
+/** Variables of ours that are not settings of a mesh. */
+const OTHER_VARIABLES = ['TULLE_TEST_NODE']
+
+/**
+ * Options and environment → one validated configuration. The only reader of `process.env`.
+ * @throws {MeshError} TULLE_CONFIG naming the option or variable, its value and what is accepted
+ */
+export function readConfig(options: MeshOptions = {}): Config {
+  const env = options.env ?? process.env
+  const given = options as Readonly<Record<string, unknown>>
+  const values: Record<string, unknown> = {}
+  const origins: Origin[] = []
+  for (const [key, setting] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
+    const { value, source } = readSetting(setting, given[setting.option], env)
+    values[key] = value
+    origins.push({ setting, source, shown: setting.secret ? '********' : maskUserinfo(setting.show(value)) })
+  }
+  return {
+    ...(values as unknown as Values),
+    logger: options.logger,
+    accessLog: options.accessLog,
+    origins,
+    warnings: [...unknownVariables(env), ...unknownOptions(given)],
+  }
+}
+
+function readSetting(
+  setting: Setting<unknown>,
+  option: unknown,
+  env: Readonly<Record<string, string | undefined>>,
+): { value: unknown; source: string } {
+  if (option !== undefined) {
+    const value = setting.accept
+      ? setting.accept(option)
+      : typeof option === 'string'
+        ? setting.parse(option)
+        : undefined
+    if (value === undefined) throw mistake(`option ${setting.option}`, option, setting)
+    return { value, source: 'option' }
+  }
+  for (const name of [setting.variable, setting.fallbackVariable]) {
+    const text = name === undefined ? undefined : env[name]
+    if (name === undefined || text === undefined || text === '') continue
+    const value = setting.parse(text.trim())
+    if (value === undefined) throw mistake(name, text, setting)
+    return { value, source: name }
+  }
+  if (setting.fallback === undefined) {
+    throw new MeshError('TULLE_CONFIG', `${setting.variable} is not set: expected ${setting.accepts}`, {
+      layer: 'config',
+      hint: `Set ${setting.variable}, or give createMesh({ ${setting.option} }).`,
+    })
+  }
+  return { value: setting.parse(setting.fallback), source: 'default' }
+}
+
+function mistake(name: string, value: unknown, setting: Setting<unknown>): MeshError {
+  const shown = setting.secret
+    ? '********'
+    : maskUserinfo(typeof value === 'string' ? `"${value}"` : String(JSON.stringify(value)))
+  return new MeshError('TULLE_CONFIG', `${name}: expected ${setting.accepts}, found ${shown}`, {
+    layer: 'config',
+  })
+}
+
+/** `scheme://user:password@host` without what must not be seen. */
+function maskUserinfo(text: string): string {
+  return text.replace(/(\w+:\/\/)[^@/\s]+@/g, '$1********@')
+}
+
+function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = [
+    ...(Object.values(SETTINGS) as Setting<unknown>[]).map(({ variable }) => variable),
+    ...OTHER_VARIABLES,
+  ]
+  return Object.keys(env)
+    .filter((name) => name.startsWith('TULLE_') && !known.includes(name))
+    .map((name) => `${name} is not a variable of tulle; did you mean ${closest(name, known)}?`)
+}
+
+const OTHER_OPTIONS = ['logger', 'accessLog', 'env']
+
+function unknownOptions(given: Readonly<Record<string, unknown>>): string[] {
+  const known = [...Object.values(SETTINGS).map(({ option }) => option as string), ...OTHER_OPTIONS]
+  return Object.keys(given)
+    .filter((name) => !known.includes(name))
+    .map((name) => `createMesh: ${name} is not an option; did you mean ${closest(name, known)}?`)
+}

@@ -1,0 +1,197 @@
+import { parseAddress } from './core/address.ts'
+import type { EndpointSpec } from './core/endpoint.ts'
+import { parseDuration } from './core/units.ts'
+
+export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export const PATH_MODES = ['none', 'base', 'merge-slashes', 'decode-and-merge-slashes'] as const
+export type PathMode = (typeof PATH_MODES)[number]
+
+/** Names a policy's `hosts:` may claim unless local configuration says otherwise (ARCHITECTURE 11). */
+export const LOCAL_HOSTS = ['*', '*.mesh', '*.internal', '*.local', '*.svc', '*.consul'] as const
+
+/** One line of the configuration: an option of `createMesh`, its environment variable, and what both accept. */
+export interface Setting<T> {
+  readonly option: string
+  readonly variable: string
+  /** A variable of somebody else's that is used where ours is not set. */
+  readonly fallbackVariable?: string
+  readonly describe: string
+  readonly accepts: string
+  /** As it would be written in the environment; undefined: there is no default. */
+  readonly fallback: string | undefined
+  /** Text of the environment → value; undefined: not accepted. */
+  parse(text: string): T | undefined
+  /** Value of the option → value; undefined: not accepted. Default: text is parsed, anything else refused. */
+  accept?(value: unknown): T | undefined
+  show(value: T): string
+  readonly secret?: boolean
+}
+
+const setting = <T>(of: Setting<T>): Setting<T> => of
+
+const SERVICE = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i
+const nonEmptyList = (text: string): string[] | undefined => {
+  const items = text.split(',').map((item) => item.trim())
+  return items.every((item) => item !== '') ? items : undefined
+}
+const parseSuffixes = (text: string): readonly string[] | undefined => {
+  const list = nonEmptyList(text.toLowerCase())?.map((item) => item.replace(/^\./, ''))
+  return list?.every((item) => /^[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(item)) ? list : undefined
+}
+const parseHosts = (text: string): readonly string[] | undefined => {
+  const list = nonEmptyList(text.toLowerCase())
+  return list?.every((item) => /^(\*|[a-z0-9-]+)(\.[a-z0-9-]+)*$/.test(item)) ? list : undefined
+}
+const joined = <T>(value: unknown, parse: (text: string) => T | undefined): T | undefined =>
+  Array.isArray(value) && value.length > 0 ? parse(value.join(',')) : undefined
+const oneOf =
+  <const V extends string>(values: readonly V[]) =>
+  (text: string): V | undefined =>
+    values.find((value) => value === text)
+const durationSetting = (
+  of: Pick<Setting<number>, 'option' | 'variable' | 'describe' | 'fallback'>,
+): Setting<number> => ({
+  ...of,
+  accepts: 'a duration such as 250ms, 2s or 1m30s',
+  parse: parseDuration,
+  accept: (value) =>
+    typeof value === 'number' && value >= 0
+      ? value
+      : typeof value === 'string'
+        ? parseDuration(value)
+        : undefined,
+  show: (value) => `${value}ms`,
+})
+
+export const SETTINGS = {
+  service: setting<string>({
+    option: 'service',
+    variable: 'TULLE_SERVICE',
+    fallbackVariable: 'OTEL_SERVICE_NAME',
+    describe: 'The name of this service in the mesh.',
+    accepts: 'a service name: letters, digits and inner hyphens, at most 63',
+    fallback: undefined,
+    parse: (text) => (SERVICE.test(text) ? text.toLowerCase() : undefined),
+    show: (value) => value,
+  }),
+  endpoints: setting<ReadonlyMap<string, readonly EndpointSpec[]>>({
+    option: 'endpoints',
+    variable: 'TULLE_ENDPOINTS',
+    describe: 'Addresses of services, where no discovery source is configured.',
+    accepts: '`name=address:port,address:port` groups separated by spaces',
+    fallback: '',
+    parse: parseEndpoints,
+    accept: acceptEndpoints,
+    show: (value) =>
+      [...value]
+        .map(([name, list]) => `${name}=${list.map((e) => `${e.address}:${e.port}`).join(',')}`)
+        .join(' '),
+  }),
+  policy: setting<string | object | undefined>({
+    option: 'policy',
+    variable: 'TULLE_POLICY',
+    describe: 'The policy: a YAML or JSON file, or a folder of them. Watched, and reloaded live.',
+    accepts: 'the path of a file or a folder',
+    fallback: '',
+    parse: (text) => (/^[a-z][a-z0-9+.-]+:\/\//i.test(text) ? undefined : text),
+    accept: (value) =>
+      typeof value === 'string' || (typeof value === 'object' && value !== null && !Array.isArray(value))
+        ? value
+        : undefined,
+    show: (value) => (typeof value === 'object' ? '(an object)' : (value ?? '')),
+  }),
+  log: setting<LogLevel>({
+    option: 'log',
+    variable: 'TULLE_LOG',
+    describe: 'The least level that is logged.',
+    accepts: `one of ${LOG_LEVELS.join(', ')}`,
+    fallback: 'warn',
+    parse: oneOf(LOG_LEVELS),
+    show: (value) => value,
+  }),
+  suffixes: setting<readonly string[]>({
+    option: 'suffixes',
+    variable: 'TULLE_SUFFIXES',
+    describe: 'Host suffixes of mesh names: `http://orders.<suffix>` is a mesh call.',
+    accepts: 'host suffixes separated by commas, such as mesh,mesh.internal',
+    fallback: 'mesh,mesh.internal',
+    parse: parseSuffixes,
+    accept: (value) => joined(value, parseSuffixes),
+    show: (value) => value.join(','),
+  }),
+  policyHosts: setting<readonly string[]>({
+    option: 'policyHosts',
+    variable: 'TULLE_POLICY_HOSTS',
+    describe: 'Host names that a policy may claim with `hosts:`; `*` stands for one whole label.',
+    accepts: 'host patterns separated by commas, such as *,*.internal,orders.example.com',
+    fallback: LOCAL_HOSTS.join(','),
+    parse: parseHosts,
+    accept: (value) => joined(value, parseHosts),
+    show: (value) => value.join(','),
+  }),
+  paths: setting<PathMode>({
+    option: 'paths',
+    variable: 'TULLE_PATHS',
+    describe: 'How the path of an inbound request is normalised before anything judges it.',
+    accepts: `one of ${PATH_MODES.join(', ')}`,
+    fallback: 'merge-slashes',
+    parse: oneOf(PATH_MODES),
+    show: (value) => value,
+  }),
+  startTimeoutMs: durationSetting({
+    option: 'startTimeout',
+    variable: 'TULLE_START_TIMEOUT',
+    describe: 'How long each part of the mesh may take to start.',
+    fallback: '10s',
+  }),
+  drainGraceMs: durationSetting({
+    option: 'drainGrace',
+    variable: 'TULLE_DRAIN_GRACE',
+    describe: 'How long requests in flight may take to finish during a drain.',
+    fallback: '30s',
+  }),
+  drainDelayMs: durationSetting({
+    option: 'drainDelay',
+    variable: 'TULLE_DRAIN_DELAY',
+    describe:
+      'How long a draining instance goes on accepting, so that callers learn of it; 0 without a registry.',
+    fallback: '0s',
+  }),
+} as const
+
+function parseEndpoints(text: string): ReadonlyMap<string, readonly EndpointSpec[]> | undefined {
+  const found = new Map<string, EndpointSpec[]>()
+  for (const group of text.split(/\s+/).filter((part) => part !== '')) {
+    const [name, list, ...rest] = group.split('=')
+    const addresses = list?.split(',').map(parseAddress)
+    if (name === undefined || !SERVICE.test(name) || rest.length > 0 || found.has(name.toLowerCase()))
+      return undefined
+    if (addresses === undefined || addresses.includes(undefined)) return undefined
+    found.set(name.toLowerCase(), addresses as EndpointSpec[])
+  }
+  return found
+}
+
+function acceptEndpoints(value: unknown): ReadonlyMap<string, readonly EndpointSpec[]> | undefined {
+  if (typeof value === 'string') return parseEndpoints(value)
+  if (typeof value !== 'object' || value === null) return undefined
+  const found = new Map<string, EndpointSpec[]>()
+  for (const [name, list] of Object.entries(value)) {
+    const addresses = (Array.isArray(list) ? list : [list]).map((item: unknown) =>
+      typeof item === 'string' ? parseAddress(item) : acceptSpec(item),
+    )
+    if (!SERVICE.test(name) || addresses.includes(undefined)) return undefined
+    found.set(name.toLowerCase(), addresses as EndpointSpec[])
+  }
+  return found
+}
+
+function acceptSpec(value: unknown): EndpointSpec | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { address, port } = value as Partial<EndpointSpec>
+  return typeof address === 'string' && Number.isInteger(port) && port! > 0 && port! < 65536
+    ? (value as EndpointSpec)
+    : undefined
+}

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type MeshOptions, readConfig } from '../src/config.ts'
+import { isMeshError } from '../src/core/errors.ts'
+
+const read = (env: Record<string, string>, options: MeshOptions = {}) => readConfig({ ...options, env })
+const message = (fn: () => unknown): string => {
+  try {
+    fn()
+  } catch (error) {
+    assert.ok(isMeshError(error))
+    assert.equal(error.code, 'TULLE_CONFIG')
+    return error.message
+  }
+  return assert.fail('nothing was thrown')
+}
+
+test('the service name comes from the option, then TULLE_SERVICE, then OTEL_SERVICE_NAME', () => {
+  const env = { TULLE_SERVICE: 'orders', OTEL_SERVICE_NAME: 'otel' }
+  assert.equal(read(env, { service: 'web' }).service, 'web')
+  assert.equal(read(env).service, 'orders')
+  assert.equal(read({ OTEL_SERVICE_NAME: 'otel' }).service, 'otel')
+  assert.equal(read({ OTEL_SERVICE_NAME: 'otel' }).origins[0]?.source, 'OTEL_SERVICE_NAME')
+})
+
+test('a missing service name says which variable to set', () => {
+  assert.match(
+    message(() => read({})),
+    /^TULLE_SERVICE is not set: expected a service name/,
+  )
+})
+
+test('TULLE_ENDPOINTS reads groups of addresses, IPv6 in brackets', () => {
+  const { endpoints } = read({
+    TULLE_SERVICE: 'web',
+    TULLE_ENDPOINTS: 'orders=127.0.0.1:4001,[::1]:4002  stock=stock.internal:80',
+  })
+  assert.deepEqual(endpoints.get('orders'), [
+    { address: '127.0.0.1', port: 4001 },
+    { address: '::1', port: 4002 },
+  ])
+  assert.deepEqual(endpoints.get('stock'), [{ address: 'stock.internal', port: 80 }])
+})
+
+test('a bad value names the variable, the value and what is accepted', () => {
+  for (const bad of [
+    'orders',
+    'orders=127.0.0.1',
+    'orders=127.0.0.1:0',
+    'orders=127.0.0.1:70000',
+    'orders=a:1 orders=b:2',
+    'a=b=c:1',
+  ]) {
+    assert.equal(
+      message(() => read({ TULLE_SERVICE: 'web', TULLE_ENDPOINTS: bad })),
+      `TULLE_ENDPOINTS: expected \`name=address:port,address:port\` groups separated by spaces, found "${bad}"`,
+    )
+  }
+  assert.equal(
+    message(() => read({ TULLE_SERVICE: 'web', TULLE_LOG: 'loud' })),
+    'TULLE_LOG: expected one of silent, error, warn, info, debug, found "loud"',
+  )
+})
+
+test('a bad option names the option', () => {
+  assert.match(
+    message(() => read({}, { service: 'web', drainGrace: 'soon' })),
+    /^option drainGrace: expected a duration .*, found "soon"$/,
+  )
+})
+
+test('options take endpoints as lists or single addresses', () => {
+  const { endpoints } = read(
+    {},
+    { service: 'web', endpoints: { orders: ['127.0.0.1:1', { address: '::1', port: 2 }], stock: 'h:3' } },
+  )
+  assert.deepEqual([...endpoints.keys()], ['orders', 'stock'])
+  assert.equal(endpoints.get('orders')?.length, 2)
+})
+
+test('an unknown TULLE_ variable warns with the nearest known name and never shows its value', () => {
+  const { warnings } = read({ TULLE_SERVICE: 'web', TULLE_ENDPOINT: 'orders=secret:1' })
+  assert.deepEqual(warnings, ['TULLE_ENDPOINT is not a variable of tulle; did you mean TULLE_ENDPOINTS?'])
+})
+
+test('an unknown option warns with the nearest known one', () => {
+  const { warnings } = read({}, { service: 'web', polici: 'mesh.yaml' } as MeshOptions)
+  assert.deepEqual(warnings, ['createMesh: polici is not an option; did you mean policy?'])
+})
+
+test('durations are read from text or milliseconds, and shown with their source', () => {
+  const config = read({ TULLE_SERVICE: 'web', TULLE_DRAIN_GRACE: '1m30s' }, { drainDelay: 250 })
+  assert.equal(config.drainGraceMs, 90_000)
+  assert.equal(config.drainDelayMs, 250)
+  const origin = (variable: string) => config.origins.find(({ setting }) => setting.variable === variable)
+  assert.deepEqual(
+    [origin('TULLE_DRAIN_GRACE')?.shown, origin('TULLE_DRAIN_GRACE')?.source],
+    ['90000ms', 'TULLE_DRAIN_GRACE'],
+  )
+  assert.equal(origin('TULLE_DRAIN_DELAY')?.source, 'option')
+  assert.equal(origin('TULLE_LOG')?.source, 'default')
+})
+
+test('credentials in a URL are masked wherever a value is shown', () => {
+  const shown = message(() =>
+    read({ TULLE_SERVICE: 'web', TULLE_POLICY: 'https://user:secret@plane/policy' }),
+  )
+  assert.ok(!shown.includes('secret'), shown)
+})
