@@ -31,5 +31,5 @@ export interface PolicyPiece<P> {
   readonly defaults: P
   /** Where asking for it at all fills in more than `defaults` says (a breaker asked for by one field). */
   readonly whenPresent?: unknown
-  readonly traits?: (params: P) => Partial<RouteTraits>
+  traits?(params: P): Partial<RouteTraits>
 }
