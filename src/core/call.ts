@@ -54,6 +54,12 @@ export interface Call<W> {
   endpoint?: Endpoint | undefined
   /** What became of the attempts that failed, oldest first; undefined while none has. */
   trail?: AttemptReport[] | undefined
+  /**
+   * Inbound: the framework's route pattern, where it has matched one. Ask at the end: it is not known before.
+   */
+  readonly pattern?: string | undefined
+  /** Inbound: replaces `ambient` before the handler runs, so that it sees the span that was opened for it. */
+  setAmbient?(ambient: Ambient): void
   /** For mirrors; undefined where the body cannot be had twice. */
   fork(): Call<W> | undefined
 }

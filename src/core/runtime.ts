@@ -36,6 +36,11 @@ export interface Runtime {
   /** What the seams ask of tracing: the context active where a call is made. */
   readonly tracing: TracingPort
   readonly servers: ServerRegistry
+  /**
+   * Drains and closes the mesh, as the terminating signal asks. Safe to call again.
+   * @param options.graceMs how long requests in flight may take, in milliseconds; default the mesh's own
+   */
+  shutdown(options?: { readonly graceMs?: number | undefined }): Promise<void>
 }
 
 export type LifecycleState = 'idle' | 'starting' | 'ready' | 'draining' | 'closed'
