@@ -54,6 +54,12 @@ export interface Call<W> {
   endpoint?: Endpoint | undefined
   /** What became of the attempts that failed, oldest first; undefined while none has. */
   trail?: AttemptReport[] | undefined
+  /** The telemetry room's own: what the spans of this call's attempts are children of. */
+  span?: unknown
+  /** Outbound: the caller wrote a `traceparent` itself, so nobody adds a second one. */
+  readonly carriesTrace?: boolean | undefined
+  /** Outbound: the absolute URL as the caller wrote it, query included; asked only for spans, which redact it. */
+  readonly url?: string | undefined
   /**
    * Inbound: the framework's route pattern, where it has matched one. Ask at the end: it is not known before.
    */

@@ -51,6 +51,11 @@ export interface TracingPort {
   capture(): unknown
   /** Runs `fn` with an OpenTelemetry context active. */
   with<T>(context: unknown, fn: () => T): T
+  /**
+   * What the application's own propagators (B3, Jaeger …) find in the headers of an inbound request, for
+   * `Ambient.context`. Undefined where W3C alone is spoken: `core/traceparent.ts` reads that more strictly.
+   */
+  extract?(headers: Readonly<Record<string, string | string[] | undefined>>): unknown
 }
 
 /** Servers that must drain before the mesh closes. */
