@@ -3,7 +3,7 @@
  * Lists the files itself, because the patterns `node --test` accepts differ between Node 20 and its successors.
  */
 import { spawn } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -13,6 +13,8 @@ const match = process.argv.includes('--match')
   : ''
 const files = readdirSync(join(dist, 'test'), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.test.js') && name.includes(match))
+  // a compiled file whose source is gone is left over from an earlier build
+  .filter((name) => existsSync(join(dirname(dist), 'test', name.replace(/\.js$/, '.ts'))))
   .sort()
   .map((name) => join(dist, 'test', name))
 
@@ -21,7 +23,7 @@ if (files.length === 0) {
   process.exit(1)
 }
 
-const node = process.env['TULLE_TEST_NODE'] ?? process.execPath
+const node = process.env.TULLE_TEST_NODE ?? process.execPath
 const child = spawn(node, ['--test', '--test-concurrency=2', ...files], { stdio: 'inherit' })
 child.on('exit', (code, signal) => {
   process.exitCode = signal === null ? (code ?? 1) : 1
