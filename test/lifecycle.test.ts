@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SILENT } from '../src/core/events.ts'
+import type { Part } from '../src/core/ports.ts'
+import { Lifecycle } from '../src/lifecycle.ts'
+import { ManualClock } from '../src/testing/manual-clock.ts'
+
+const world = (behaviour: Record<string, () => Promise<void>> = {}) => {
+  const clock = new ManualClock()
+  const log: string[] = []
+  const states: string[] = []
+  const part = (name: string): Part => ({
+    name,
+    async start() {
+      log.push(`start ${name}`)
+      await behaviour[name]?.()
+    },
+    async close() {
+      log.push(`close ${name}`)
+    },
+  })
+  const events = {
+    ...SILENT,
+    emit: (_: string, payload: object) => states.push((payload as { to: string }).to),
+  }
+  const life = new Lifecycle([part('policy'), part('discovery')], 10_000, clock, events as typeof SILENT)
+  return { clock, log, states, life }
+}
+
+test('parts start in order and close in reverse; both may be asked for twice', async () => {
+  const { life, log, states, clock } = world()
+  await Promise.all([life.start(), life.start()])
+  assert.equal(life.state, 'ready')
+  await Promise.all([life.close(), life.close()])
+  assert.deepEqual(log, ['start policy', 'start discovery', 'close discovery', 'close policy'])
+  assert.deepEqual(states, ['starting', 'ready', 'closed'])
+  assert.equal(clock.armed, 0)
+})
+
+test('a part that fails is named, what ran is closed, and start may be tried again', async () => {
+  let broken = true
+  const { life, log } = world({
+    discovery: async () => {
+      if (broken) throw new Error('no route to host')
+    },
+  })
+  await assert.rejects(life.start(), {
+    code: 'TULLE_START',
+    message: 'discovery could not start: no route to host',
+  })
+  assert.deepEqual(log, ['start policy', 'start discovery', 'close discovery', 'close policy'])
+  assert.equal(life.state, 'idle')
+  broken = false
+  await life.start()
+  assert.equal(life.state, 'ready')
+})
+
+test('a part that hangs is given up on after its time', async () => {
+  const { life, clock } = world({ policy: () => new Promise(() => {}) })
+  const started = life.start()
+  clock.advance(10_000)
+  await assert.rejects(started, { code: 'TULLE_START', message: 'policy did not start within 10000 ms' })
+})
+
+test('after close nothing starts', async () => {
+  const { life, log } = world()
+  await life.close()
+  await assert.rejects(life.start(), { code: 'TULLE_CLOSED' })
+  assert.deepEqual(log, [])
+})
+
+test('closing in the middle of a start waits for it and leaves nothing running', async () => {
+  let release = (): void => {}
+  const { life, log } = world({ policy: () => new Promise((resolve) => (release = resolve)) })
+  const started = life.start()
+  const closed = life.close()
+  release()
+  await assert.rejects(started, { code: 'TULLE_CLOSED' })
+  await closed
+  assert.deepEqual(log, ['start policy', 'close policy'])
+  assert.equal(life.state, 'closed')
+})
