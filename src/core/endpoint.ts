@@ -1,3 +1,6 @@
+import type { Attempt } from './attempt.ts'
+import type { Call } from './call.ts'
+import type { Hop } from './hop.ts'
 import type { PolicyPiece } from './piece.ts'
 import type { ServiceState, Slot } from './service.ts'
 
@@ -31,6 +34,8 @@ export interface Load {
   stampMs: number
   /** When the oldest attempt still without a head was started; Infinity: none. Its age is a lower bound on the estimate. */
   oldestMs: number
+  /** Until when a failed attempt speaks against the endpoint; what is left of it is a lower bound on the estimate too. */
+  penaltyEndMs: number
 }
 
 /** One address with what we know of it: a thing that survives policies and set updates. */
@@ -45,6 +50,8 @@ export interface Endpoint extends EndpointSpec {
 export interface EndpointState extends Endpoint {
   readonly service: ServiceState
   slot<T>(slot: Slot<T>): T
+  /** Its layers down to the socket, for attempts that were picked for it. Built at the first pick. */
+  hop(protocol: Call<unknown>['protocol']): Hop<Attempt<unknown>>
   /** This piece of the service's current plan. */
   params<P>(piece: PolicyPiece<P>): P
   readonly ejected: boolean

@@ -1,5 +1,5 @@
 import type { Attempt } from './attempt.ts'
-import type { Endpoint, EndpointState } from './endpoint.ts'
+import type { EndpointState } from './endpoint.ts'
 import type { PolicyPiece } from './piece.ts'
 import type { ServicePlan } from './plan.ts'
 
@@ -7,6 +7,8 @@ import type { ServicePlan } from './plan.ts'
 export interface Slot<T> {
   readonly name: string
   make(): T
+  /** Lets go of timers when what it is kept on goes away. */
+  drop?(value: T): void
 }
 
 /** What survives policies for one upstream service: budget, breaker, limiter counters, the endpoint table. */
@@ -17,7 +19,7 @@ export interface ServiceState {
   params<P>(piece: PolicyPiece<P>): P
   slot<T>(slot: Slot<T>): T
   /** Every endpoint known now, ejected ones included. */
-  readonly endpoints: readonly Endpoint[]
+  readonly endpoints: readonly EndpointState[]
   /** True once a first endpoint set has arrived, an empty one included. */
   readonly ready: boolean
   /** Runs `fn` once, synchronously when the first set arrives. Returns the removal. */

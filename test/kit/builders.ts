@@ -139,7 +139,7 @@ export class FakeEndpoint implements EndpointState {
   readonly weight: number
   readonly id: string
   readonly service: FakeService
-  readonly load = { inFlight: 0, ewmaMs: 30, stampMs: 0, oldestMs: Number.POSITIVE_INFINITY }
+  readonly load = { inFlight: 0, ewmaMs: 30, stampMs: 0, oldestMs: Number.POSITIVE_INFINITY, penaltyEndMs: 0 }
   ejected = false
   /** What `eject()` answers. */
   ejectable = true
@@ -157,6 +157,10 @@ export class FakeEndpoint implements EndpointState {
   slot<T>(slot: Slot<T>): T {
     if (!this.#slots.has(slot)) this.#slots.set(slot, slot.make())
     return this.#slots.get(slot) as T
+  }
+
+  hop(): never {
+    throw new Error('this test picks nothing')
   }
 
   params<P>(piece: PolicyPiece<P>): P {
