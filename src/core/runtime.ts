@@ -29,6 +29,8 @@ export interface Runtime {
   inbound<W>(leaf: Hop<Call<W>>): Hop<Call<W>>
   /** The route inbound calls are judged by. */
   readonly inboundRoute: Route
+  /** How the path of an inbound request is made canonical; default `merge-slashes`. */
+  readonly inboundPaths?: PathMode | undefined
   plan(service: string): ServicePlan | undefined
   endpoints(service: string): ServiceState | undefined
   /** Waits for `start()` where it is under way; rejects with TULLE_CLOSED after `close()`. */
@@ -42,6 +44,9 @@ export interface Runtime {
    */
   shutdown(options?: { readonly graceMs?: number | undefined }): Promise<void>
 }
+
+/** Istio's `pathNormalization`; what each does is written in `server/canonical-path.ts`. */
+export type PathMode = 'none' | 'base' | 'merge-slashes' | 'decode-and-merge-slashes'
 
 export type LifecycleState = 'idle' | 'starting' | 'ready' | 'draining' | 'closed'
 
