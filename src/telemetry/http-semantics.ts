@@ -1,0 +1,80 @@
+import { type Span, SpanStatusCode } from '@opentelemetry/api'
+import { CODES } from '../core/codes.ts'
+import type { Outcome } from '../core/outcome.ts'
+
+/** OpenTelemetry's stable HTTP conventions (https://opentelemetry.io/docs/specs/semconv/http/) as far as spans and metrics share them. */
+
+export const METHOD = 'http.request.method'
+export const METHOD_ORIGINAL = 'http.request.method_original'
+export const STATUS = 'http.response.status_code'
+export const RESEND_COUNT = 'http.request.resend_count'
+export const ROUTE = 'http.route'
+export const ERROR_TYPE = 'error.type'
+export const SERVER_ADDRESS = 'server.address'
+export const SERVER_PORT = 'server.port'
+export const PEER_ADDRESS = 'network.peer.address'
+export const PEER_PORT = 'network.peer.port'
+export const URL_FULL = 'url.full'
+export const URL_PATH = 'url.path'
+export const URL_SCHEME = 'url.scheme'
+
+/** Stands for every method outside the list below: a method is a stranger's text, and metrics keep what they see. */
+export const OTHER_METHOD = '_OTHER'
+const METHODS = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'DELETE',
+  'CONNECT',
+  'OPTIONS',
+  'TRACE',
+  'PATCH',
+  'QUERY',
+])
+
+export function knownMethod(method: string): string {
+  return METHODS.has(method) ? method : OTHER_METHOD
+}
+
+/** Spans are named by method, and by route where one is known: never by path. */
+export function spanName(method: string, route?: string): string {
+  const name = METHODS.has(method) ? method : 'HTTP'
+  return route === undefined ? name : `${name} ${route}`
+}
+
+export function setMethod(span: Span, method: string): void {
+  const known = knownMethod(method)
+  span.setAttribute(METHOD, known)
+  if (known !== method) span.setAttribute(METHOD_ORIGINAL, method)
+}
+
+/**
+ * What `error.type` says of an outcome; undefined: nothing went wrong. Few values: our error codes, status codes,
+ * conditions.
+ * @param errorFrom the least status code that is an error: 400 for clients, 500 for servers and for logical calls
+ */
+export function errorType(outcome: Outcome, errorFrom: 400 | 500): string | undefined {
+  const { class: verdict, code, condition, error } = outcome
+  if (error !== undefined) return error.code
+  if (code !== undefined && code >= errorFrom) return String(code)
+  return verdict === 'failure' ? (condition ?? '_OTHER') : undefined
+}
+
+export function setError(span: Span, outcome: Outcome, errorFrom: 400 | 500): void {
+  const type = errorType(outcome, errorFrom)
+  if (type === undefined) return
+  span.setAttribute(ERROR_TYPE, type)
+  // The conventions want no description where the status code already says it.
+  const { error } = outcome
+  span.setStatus(
+    error === undefined
+      ? { code: SpanStatusCode.ERROR }
+      : { code: SpanStatusCode.ERROR, message: error.message },
+  )
+}
+
+/** What an inbound request was answered with; a refusal of ours is answered with the status of its code. */
+export function answeredStatus(outcome: Outcome): number | undefined {
+  return outcome.code ?? (outcome.error === undefined ? undefined : CODES[outcome.error.code].http)
+}

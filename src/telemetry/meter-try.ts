@@ -1,0 +1,94 @@
+import type { Attempt } from '../core/attempt.ts'
+import type { AttemptLayer, Observer } from '../core/hop.ts'
+import type { LayerModule, NoParams } from '../core/module.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { Clock } from '../core/ports.ts'
+import { countsOf, type EndpointCounts } from './counts.ts'
+import {
+  ERROR_TYPE,
+  errorType,
+  knownMethod,
+  METHOD,
+  SERVER_ADDRESS,
+  SERVER_PORT,
+  STATUS,
+} from './http-semantics.ts'
+import { activeInstruments, type Duration } from './instruments.ts'
+import { tracedByOthers } from './propagate.ts'
+
+/**
+ * Counts attempts per endpoint and measures each as `http.client.request.duration`. Where an instrumentation of
+ * undici is at work, that histogram is its business. Without a meter provider the layer does nothing.
+ */
+export const meterTry: LayerModule<NoParams, AttemptLayer> = {
+  role: 'meter-try',
+  layer(_params, { clock, events, endpoint }) {
+    if (endpoint === undefined) return undefined
+    const counts = countsOf(events).endpoint(endpoint)
+    return (next) => (attempt, observer) => {
+      const instruments = activeInstruments()
+      if (instruments === undefined) return next(attempt, observer)
+      const duration = tracedByOthers() ? undefined : instruments.client
+      return next(attempt, new MeteredAttempt(attempt, observer, clock, counts, duration))
+    }
+  },
+}
+
+class MeteredAttempt implements Observer {
+  readonly #attempt: Attempt<unknown>
+  readonly #observer: Observer
+  readonly #clock: Clock
+  readonly #counts: EndpointCounts
+  readonly #duration: Duration | undefined
+  #status: number | undefined
+
+  constructor(
+    attempt: Attempt<unknown>,
+    observer: Observer,
+    clock: Clock,
+    counts: EndpointCounts,
+    duration: Duration | undefined,
+  ) {
+    this.#attempt = attempt
+    this.#observer = observer
+    this.#clock = clock
+    this.#counts = counts
+    this.#duration = duration
+  }
+
+  sent(): void {
+    this.#observer.sent?.()
+  }
+
+  head(outcome: Outcome): 'deliver' | 'discard' {
+    this.#status = outcome.code
+    return this.#observer.head(outcome)
+  }
+
+  end(outcome: Outcome): void {
+    // An end is decided (law 1); should it not be, it counts as neither good nor bad.
+    this.#counts[outcome.class === 'undecided' ? 'ignored' : outcome.class]++
+    if (this.#duration !== undefined) this.#record(this.#duration, outcome)
+    this.#observer.end(outcome)
+  }
+
+  #record({ histogram, labels }: Duration, outcome: Outcome): void {
+    const { call, endpoint, startedMs } = this.#attempt
+    const { service } = call.target
+    const method = knownMethod(call.method)
+    const status = outcome.code ?? this.#status
+    const error = errorType(outcome, 400)
+    const key = `${service} ${endpoint?.port} ${method} ${status} ${error}`
+    histogram.record(
+      (this.#clock.now() - startedMs) / 1000,
+      labels.get(key) ??
+        labels.add(key, {
+          [METHOD]: method,
+          [SERVER_ADDRESS]: service,
+          ...(endpoint !== undefined && { [SERVER_PORT]: endpoint.port }),
+          ...(status !== undefined && { [STATUS]: status }),
+          ...(error !== undefined && { [ERROR_TYPE]: error }),
+        }),
+    )
+  }
+}

@@ -1,0 +1,101 @@
+import type { Call } from '../core/call.ts'
+import type { Events } from '../core/events.ts'
+import type { CallLayer, Observer } from '../core/hop.ts'
+import type { LayerModule, NoParams } from '../core/module.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { Clock } from '../core/ports.ts'
+import { traceIdOf } from './context.ts'
+import { countsOf } from './counts.ts'
+import { ERROR_TYPE, errorType } from './http-semantics.ts'
+import { activeInstruments, type Instruments } from './instruments.ts'
+
+/**
+ * Measures what the application asked for, once per logical call, as `tulle.client.call.duration`, and tells it to
+ * whoever listens to `call` events. Where nobody measures and nobody listens it is not there.
+ */
+export const meter: LayerModule<NoParams, CallLayer> = {
+  role: 'meter',
+  layer(_params, { clock, events, service }) {
+    const counts = countsOf(events)
+    counts.watch(service)
+    return (next) => (call, observer) => {
+      const instruments = activeInstruments()
+      if (instruments !== undefined) counts.attach(instruments.meter)
+      else if (!events.wants('call')) return next(call, observer)
+      return next(call, new MeteredCall(call, observer, clock, events, instruments))
+    }
+  },
+}
+
+class MeteredCall implements Observer {
+  readonly #call: Call<unknown>
+  readonly #observer: Observer
+  readonly #clock: Clock
+  readonly #events: Events
+  readonly #instruments: Instruments | undefined
+  readonly #startedMs: number
+
+  constructor(
+    call: Call<unknown>,
+    observer: Observer,
+    clock: Clock,
+    events: Events,
+    instruments: Instruments | undefined,
+  ) {
+    this.#call = call
+    this.#observer = observer
+    this.#clock = clock
+    this.#events = events
+    this.#instruments = instruments
+    this.#startedMs = clock.now()
+  }
+
+  sent(): void {
+    this.#observer.sent?.()
+  }
+
+  head(outcome: Outcome): 'deliver' | 'discard' {
+    return this.#observer.head(outcome)
+  }
+
+  end(outcome: Outcome): void {
+    const durationMs = this.#clock.now() - this.#startedMs
+    if (this.#instruments !== undefined) record(this.#instruments, this.#call, outcome, durationMs)
+    if (this.#events.wants('call')) this.#tell(outcome, durationMs)
+    this.#observer.end(outcome)
+  }
+
+  #tell(outcome: Outcome, durationMs: number): void {
+    const call = this.#call
+    this.#events.emit('call', {
+      service: call.target.service,
+      route: call.route.name,
+      method: call.method,
+      path: call.path,
+      endpoint: call.endpoint?.id,
+      attempts: call.attempts,
+      outcome,
+      durationMs,
+      policyVersion: call.route.policyVersion,
+      traceId: traceIdOf(call),
+    })
+  }
+}
+
+function record({ call: duration }: Instruments, call: Call<unknown>, outcome: Outcome, ms: number): void {
+  const { labels, histogram } = duration
+  const error = errorType(outcome, 500)
+  const { service } = call.target
+  const route = call.route.name
+  const key = `${service} ${route} ${outcome.class} ${error}`
+  histogram.record(
+    ms / 1000,
+    labels.get(key) ??
+      labels.add(key, {
+        'tulle.service': service,
+        'tulle.route': route,
+        outcome: outcome.class,
+        ...(error !== undefined && { [ERROR_TYPE]: error }),
+      }),
+  )
+}
