@@ -1,0 +1,103 @@
+import { z } from 'zod'
+import type { PolicyPiece } from '../core/piece.ts'
+import { cancelPiece, endpointsSchema, hostsSchema, idempotentSchema, matchSchema } from './pieces.ts'
+
+/** Any piece, whatever its parameters are. */
+// biome-ignore lint/suspicious/noExplicitAny: P is contravariant in `traits`, so no other type holds every piece
+export type AnyPiece = PolicyPiece<any>
+
+/** The pieces of a document in the order they are published: those of the modules, then policy's own. */
+export function allPieces(modules: readonly AnyPiece[]): readonly AnyPiece[] {
+  return [...modules, cancelPiece]
+}
+
+const MAX_ROUTES = 256
+const SERVICE_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+export const SERVICE_NAME_ACCEPTS =
+  'expected a service name: lower-case letters, digits and inner hyphens, at most 63'
+
+/** One schema for the whole document, from the modules that own its parts. Unknown keys are mistakes. */
+export function documentSchema(modules: readonly AnyPiece[]): z.ZodType {
+  const pieces = allPieces(modules)
+  const service = z.strictObject({
+    hosts: hostsSchema.optional(),
+    endpoints: endpointsSchema.optional(),
+    ...level(pieces, 'service'),
+    routes: z
+      .array(routeSchema(pieces), { error: 'expected a list of routes' })
+      .max(MAX_ROUTES, { error: `expected at most ${MAX_ROUTES} routes` })
+      .optional()
+      .meta({ description: 'The first route that matches counts; everything else is the service itself.' }),
+  })
+  return z.strictObject({
+    version: z
+      .literal(1, { error: 'expected 1' })
+      .meta({ description: 'The version of this document format.' }),
+    defaults: z
+      .strictObject(level(pieces, 'service'))
+      .optional()
+      .meta({ description: 'For every service, overridden field by field.' }),
+    services: z
+      .record(z.string().regex(SERVICE_NAME, { error: SERVICE_NAME_ACCEPTS }), service)
+      .optional()
+      .meta({ description: 'Settings by service name.' }),
+  })
+}
+
+function routeSchema(pieces: readonly AnyPiece[]): z.ZodType {
+  return z.strictObject({
+    match: matchSchema,
+    idempotent: idempotentSchema.optional(),
+    ...level(
+      pieces.filter(({ scope }) => scope === 'route'),
+      'route',
+    ),
+  })
+}
+
+function level(pieces: readonly AnyPiece[], of: 'service' | 'route'): Record<string, z.ZodType> {
+  const shape: Record<string, z.ZodType> = {}
+  for (const piece of pieces) {
+    const schema = of === 'route' ? (piece.routeSchema ?? piece.schema) : piece.schema
+    shape[piece.key] = schema.optional()
+  }
+  return shape
+}
+
+/** What may be written under one piece's key. */
+type Written<Piece> = Piece extends { readonly schema: infer S extends z.ZodType } ? z.input<S> : unknown
+type WrittenOnRoute<Piece> = Piece extends { readonly routeSchema: infer S extends z.ZodType }
+  ? z.input<S>
+  : Written<Piece>
+type LevelOf<Pieces extends readonly AnyPiece[]> = {
+  [Piece in Pieces[number] as Piece['key']]?: Written<Piece> | undefined
+}
+type RouteOf<Pieces extends readonly AnyPiece[]> = {
+  [Piece in Pieces[number] as Piece extends { readonly scope: 'service' } ? never : Piece['key']]?:
+    | WrittenOnRoute<Piece>
+    | undefined
+} & {
+  match: z.input<typeof matchSchema>
+  idempotent?: boolean | undefined
+  cancel?: 'all' | 'safe' | 'none' | undefined
+}
+
+/**
+ * A policy document as a user writes it, from a tuple of pieces. A piece declared with `satisfies PolicyPiece<P>`
+ * keeps the type of what may be written under its key; one annotated as `PolicyPiece<P>` accepts anything there.
+ */
+export interface DocumentOf<Pieces extends readonly AnyPiece[]> {
+  version: 1
+  defaults?: (LevelOf<Pieces> & { cancel?: 'all' | 'safe' | 'none' | undefined }) | undefined
+  services?:
+    | Record<
+        string,
+        LevelOf<Pieces> & {
+          hosts?: string[] | undefined
+          endpoints?: z.input<typeof endpointsSchema> | undefined
+          cancel?: 'all' | 'safe' | 'none' | undefined
+          routes?: RouteOf<Pieces>[] | undefined
+        }
+      >
+    | undefined
+}
