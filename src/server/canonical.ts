@@ -1,0 +1,161 @@
+import type { IncomingMessage } from 'node:http'
+import { MeshError } from '../core/errors.ts'
+import {
+  BAGGAGE,
+  GRPC_TIMEOUT,
+  PREVIOUS_ATTEMPTS,
+  TIMEOUT,
+  TRACEPARENT,
+  TRACESTATE,
+} from '../core/header-names.ts'
+import type { PathMode } from '../core/runtime.ts'
+import { canonicalPath } from './canonical-path.ts'
+import { isConfusable, isProtected } from './protected-headers.ts'
+
+/** What the mesh itself reads of a request, taken in the one pass over its raw headers. */
+export interface CanonicalRequest {
+  /** Without the query: what is judged, and what the application gets. */
+  readonly path: string
+  /** From the `?` on, exactly as it came; empty where there is none. */
+  readonly query: string
+  /** Lower case, without a trailing dot and without the default port; undefined: HTTP/1.0 without a Host. */
+  readonly authority: string | undefined
+  readonly traceparent: readonly string[]
+  readonly tracestate: readonly string[]
+  readonly baggage: readonly string[]
+  readonly timeout: readonly string[]
+  readonly grpcTimeout: readonly string[]
+  readonly previousAttempts: string | undefined
+  /** Positions in `rawHeaders` of names that must not reach the application; undefined: none. */
+  readonly spoofed: readonly number[] | undefined
+}
+
+export interface CanonicalRules {
+  readonly paths: PathMode
+  /** 0: any number. */
+  readonly maxHeaders: number
+  /** False: a path that is not canonical is a mistake, because something has already decided by it. */
+  readonly rewritable: boolean
+}
+
+const NONE: readonly string[] = Object.freeze([])
+/** RFC 9112, 3.2: a target is printable ASCII; what url.parse would trim or cut at is never let near a router. */
+const TARGET = /^[!-"$-~]+$/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not come in
+const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/
+const AUTHORITY = /^(?:[a-z0-9._~!$&'()*+;=%-]+|\[[0-9a-f:.]+\])?(?::[0-9]{0,5})?$/
+
+/**
+ * Reads a request once, before anything decides on it, from `url` and `rawHeaders` alone: Node's joined views hide
+ * what was sent twice. Never changes the request.
+ *
+ * @throws nothing: a request with more than one reading is returned as its TULLE_BAD_REQUEST or TULLE_HEADERS_TOO_LARGE
+ */
+export function canonicalise(
+  req: IncomingMessage,
+  target: string,
+  rules: CanonicalRules,
+): CanonicalRequest | MeshError {
+  const raw = req.rawHeaders
+  if (rules.maxHeaders > 0 && raw.length > rules.maxHeaders * 2) {
+    const message = `The request has ${raw.length / 2} headers; this server accepts ${rules.maxHeaders}.`
+    return new MeshError('TULLE_HEADERS_TOO_LARGE', message, { layer: 'canonical' })
+  }
+  const request = new Reading()
+  const mistake = request.headers(raw) ?? request.target(target, req.method, rules)
+  return mistake === undefined ? request : bad(mistake)
+}
+
+function bad(rule: string): MeshError {
+  return new MeshError('TULLE_BAD_REQUEST', rule, { layer: 'canonical' })
+}
+
+class Reading implements CanonicalRequest {
+  path = ''
+  query = ''
+  authority: string | undefined
+  traceparent = NONE
+  tracestate = NONE
+  baggage = NONE
+  timeout = NONE
+  grpcTimeout = NONE
+  previousAttempts: string | undefined
+  spoofed: number[] | undefined
+  #host: string | undefined
+
+  headers(raw: readonly string[]): string | undefined {
+    for (let index = 0; index < raw.length; index += 2) {
+      const name = raw[index]!.toLowerCase()
+      const value = raw[index + 1]!
+      if (CONTROL.test(value) || CONTROL.test(name)) return 'A header holds a control character.'
+      const mistake = this.#header(name, value, index)
+      if (mistake !== undefined) return mistake
+    }
+    if (this.authority !== undefined && this.#host !== undefined && this.authority !== this.#host)
+      return 'host and :authority disagree.'
+    this.authority ??= this.#host
+    return undefined
+  }
+
+  #header(name: string, value: string, index: number): string | undefined {
+    switch (name) {
+      case 'host':
+        if (this.#host !== undefined) return 'There is more than one Host header.'
+        this.#host = canonicalAuthority(value)
+        return this.#host === undefined ? 'The Host header is no host name.' : undefined
+      case ':authority':
+        this.authority = canonicalAuthority(value)
+        return this.authority === undefined ? ':authority is no host name.' : undefined
+      case TRACEPARENT:
+        this.traceparent = [...this.traceparent, value]
+        return undefined
+      case TRACESTATE:
+        this.tracestate = [...this.tracestate, value]
+        return undefined
+      case BAGGAGE:
+        this.baggage = [...this.baggage, value]
+        return undefined
+      case TIMEOUT:
+        this.timeout = [...this.timeout, value]
+        return undefined
+      case GRPC_TIMEOUT:
+        this.grpcTimeout = [...this.grpcTimeout, value]
+        return undefined
+      case PREVIOUS_ATTEMPTS:
+        this.previousAttempts = value
+        break
+    }
+    if (isConfusable(name)) return 'A header name with an underscore stands for one that the mesh believes.'
+    if (isProtected(name)) {
+      this.spoofed ??= []
+      this.spoofed.push(index)
+    }
+    return undefined
+  }
+
+  /** Splits the query off first, so that nothing after the `?` can ever become path. Never `new URL`: `//admin` is a path. */
+  target(target: string, method: string | undefined, rules: CanonicalRules): string | undefined {
+    if (target === '*' && method === 'OPTIONS') {
+      this.path = target
+      return undefined
+    }
+    if (!target.startsWith('/')) return 'The request target is not a path; this server is not a proxy.'
+    if (!TARGET.test(target))
+      return 'The request target holds a fragment, a space, a control character or bytes beyond ASCII.'
+    const mark = target.indexOf('?')
+    const given = mark === -1 ? target : target.slice(0, mark)
+    const path = canonicalPath(given, rules.paths)
+    if (path === undefined) return 'The path holds an encoded NUL or a % that begins no escape.'
+    if (path !== given && !rules.rewritable)
+      return 'The path is not canonical and a router has already chosen by it.'
+    this.path = path
+    if (mark !== -1) this.query = target.slice(mark)
+    return undefined
+  }
+}
+
+function canonicalAuthority(value: string): string | undefined {
+  const lower = value.toLowerCase()
+  if (!AUTHORITY.test(lower)) return undefined
+  return lower.replace(/:(?:80)?$/, '').replace(/\.(?=:|$)/, '')
+}

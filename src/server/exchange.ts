@@ -1,0 +1,218 @@
+import type { IncomingMessage } from 'node:http'
+import { isMeshError, MeshError } from '../core/errors.ts'
+import { type Cancel, type CancelReason, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { Runtime } from '../core/runtime.ts'
+import type { InboundCall, InboundWire } from './inbound-call.ts'
+import type { MeshRequestView } from './mesh-request.ts'
+import { RequestScope } from './scope.ts'
+
+/** Node fires longer timers at once; nobody waits 24 days for an answer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/**
+ * One inbound exchange, from the door to its last byte: above the stack the observer that answers refusals, below it
+ * the leaf that runs the application. How answers are written is the subclass's: a request or an upgrade.
+ *
+ *     waiting ──begin──▶ running ──done | gone | failed | late | cancelled──▶ over
+ *     waiting ──refused by a layer | gone──▶ over
+ */
+export abstract class Exchange implements InboundWire, Observer {
+  readonly req: IncomingMessage
+  readonly scope = new RequestScope()
+  mesh: MeshRequestView | undefined
+  readonly #runtime: Runtime
+  readonly #onOver: ((exchange: Exchange) => void) | undefined
+  #cancelStack: Cancel = NOTHING_TO_CANCEL
+  #observer: Observer | undefined
+  #begun = false
+  #gone = false
+  #leafOver = false
+  #headTold = false
+  #disarm: (() => void) | undefined
+
+  constructor(runtime: Runtime, req: IncomingMessage, onOver?: (exchange: Exchange) => void) {
+    this.#runtime = runtime
+    this.req = req
+    this.#onOver = onOver
+  }
+
+  /** True once part of the answer is on its way: it is the application's from there. */
+  abstract readonly answered: boolean
+  protected abstract invoke(): unknown
+  /** Answers with an error in place of the application. The connection outlives it only if `keep`. */
+  protected abstract answer(error: MeshError, keep: boolean): void
+  /** Cuts a half-sent answer, so that nobody takes it for a whole one. */
+  protected abstract cut(): void
+  /** Called by everyone who means to close down callers gently: no further request on this connection. */
+  abstract lastOfConnection(): void
+
+  /** Sends the call through the stack. */
+  enter(stack: (call: InboundCall, observer: Observer) => Cancel, call: InboundCall): void {
+    this.#cancelStack = stack(call, this)
+  }
+
+  begin(call: InboundCall, observer: Observer): Cancel {
+    this.#begun = true
+    this.#observer = observer
+    const { ambient, tracing } = this.#runtime
+    const { deadline, context } = call.ambient
+    if (deadline !== undefined) this.#arm(deadline)
+    try {
+      const result = ambient.run(call.ambient, () => tracing.with(context, () => this.invoke()))
+      if (isThenable(result)) result.then(undefined, (error: unknown) => this.#failed(error))
+    } catch (error) {
+      this.#failed(error)
+    }
+    return (reason) => this.#cancelled(reason)
+  }
+
+  // Above the stack.
+
+  head(): 'deliver' {
+    return 'deliver'
+  }
+
+  end(outcome: Outcome): void {
+    if (!this.#begun && !this.#gone) this.answer(refusalOf(outcome), true)
+    this.#onOver?.(this)
+  }
+
+  // What the subclass sees on the wire.
+
+  protected headSent(code: number, streaming: boolean): void {
+    if (this.#leafOver || this.#headTold) return
+    this.#headTold = true
+    if (streaming) this.#disarm?.()
+    this.#observer?.head({
+      class: classOf(code),
+      committed: true,
+      unsent: false,
+      code,
+      streaming,
+      phase: 'head',
+    })
+  }
+
+  protected done(code: number): void {
+    this.scope.finish()
+    this.headSent(code, false)
+    this.#settle({ ...answeredWith(code), phase: 'done' })
+  }
+
+  protected gone(): void {
+    if (this.#gone) return
+    this.#gone = true
+    this.scope.cancel()
+    const error = new DOMException('The caller went away.', 'AbortError')
+    if (!this.#begun) this.#cancelStack({ kind: 'caller', error })
+    else
+      this.#settle({
+        class: 'ignored',
+        condition: 'reset',
+        committed: this.answered,
+        unsent: false,
+        phase: this.answered ? 'body' : 'head',
+      })
+  }
+
+  /** Nothing moved on the connection for the idle limit. */
+  idle(ms: number): void {
+    const message = `Nothing was sent or received for ${ms} ms.`
+    if (this.answered || this.#leafOver) this.cut()
+    else this.#late(new MeshError('TULLE_IDLE_TIMEOUT', message, { layer: 'server' }))
+  }
+
+  // How it ends.
+
+  #arm(deadline: number): void {
+    const ms = deadline - this.#runtime.clock.now()
+    if (ms > LONGEST_TIMER_MS) return
+    this.#disarm = this.#runtime.clock.background(Math.max(0, ms), () => {
+      const error = new MeshError('TULLE_DEADLINE', "The caller's deadline passed before the answer.", {
+        layer: 'server',
+      })
+      this.mesh?.expire(error)
+      this.#late(error)
+    })
+  }
+
+  /** An answer that has begun is left alone: its caller cuts it when it likes. */
+  #late(error: MeshError): void {
+    if (this.#leafOver || this.answered) return
+    this.scope.cancel()
+    this.answer(error, false)
+    this.#settle({
+      class: 'failure',
+      condition: 'deadline',
+      committed: false,
+      unsent: false,
+      code: 504,
+      error,
+      phase: 'head',
+    })
+  }
+
+  #failed(cause: unknown): void {
+    const { method, url } = this.req
+    this.#runtime.log.error('the application threw instead of answering', {
+      method,
+      path: url?.split('?', 1)[0],
+      error: cause,
+    })
+    if (this.#leafOver) return
+    const error = new MeshError('TULLE_HANDLER', 'The application failed to answer.', {
+      layer: 'leaf',
+      cause,
+    })
+    const committed = this.answered
+    this.scope.finish()
+    if (committed) this.cut()
+    else this.answer(error, true)
+    this.#settle({
+      class: 'failure',
+      condition: '5xx',
+      committed,
+      unsent: false,
+      code: 500,
+      error,
+      phase: committed ? 'body' : 'head',
+    })
+  }
+
+  #cancelled(reason: CancelReason): void {
+    if (this.#leafOver) return
+    const error = isMeshError(reason.error)
+      ? reason.error
+      : new MeshError('TULLE_CLOSED', 'This instance gave up the request.', { layer: 'server' })
+    const committed = this.answered
+    this.scope.cancel()
+    if (committed) this.cut()
+    else this.answer(error, false)
+    this.#settle({ class: 'ignored', committed, unsent: false, error, phase: committed ? 'body' : 'head' })
+  }
+
+  #settle(outcome: Outcome): void {
+    if (this.#leafOver) return
+    this.#leafOver = true
+    this.#disarm?.()
+    this.#observer?.end(outcome)
+  }
+}
+
+function answeredWith(code: number): Outcome {
+  const condition = code >= 502 && code <= 504 ? 'gateway-error' : code >= 500 ? '5xx' : undefined
+  return { class: classOf(code), condition, committed: true, unsent: false, code }
+}
+
+const classOf = (code: number): 'success' | 'failure' => (code >= 500 ? 'failure' : 'success')
+
+function refusalOf(outcome: Outcome): MeshError {
+  return outcome.error ?? new MeshError('TULLE_OVERLOADED', 'The request was refused.', { layer: 'server' })
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
+  )
+}

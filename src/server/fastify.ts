@@ -1,0 +1,112 @@
+import type { Server } from 'node:http'
+import type {
+  FastifyInstance,
+  FastifyPluginCallback,
+  FastifyReply,
+  FastifyRequest,
+  FastifyServerFactory,
+  HookHandlerDoneFunction,
+} from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { type HasRuntime, RUNTIME, type Runtime } from '../core/runtime.ts'
+import { DrainingHttp } from './draining-http.ts'
+import { comeToRest } from './http.ts'
+import { answerClientError, limitedServer, limitedServerOf } from './http-server.ts'
+import { handle, handleUpgrade, type InboundOptions, inboundCall } from './inbound.ts'
+import type { ServerLimits } from './limits.ts'
+import type { MeshRequest } from './mesh-request.ts'
+
+export type { MeshRequest } from './mesh-request.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Null on routes with `config: { mesh: false }`. */
+    mesh: MeshRequest | null
+  }
+  interface FastifyContextConfig {
+    /** False: this route stays outside the inbound stack; only without `serverFactory`. */
+    mesh?: boolean | undefined
+  }
+}
+
+export interface MeshPluginOptions {
+  readonly mesh: HasRuntime
+  /** How long requests in flight may take when Fastify closes, in milliseconds; default 30 s. */
+  readonly graceMs?: number | undefined
+}
+
+/**
+ * `Fastify({ serverFactory: serverFactory(mesh) })`: the server tulle would make itself, with its limits, and the
+ * inbound stack before routing, so that paths are made canonical for the router as well.
+ */
+export function serverFactory(mesh: HasRuntime, limits?: Partial<ServerLimits>): FastifyServerFactory {
+  const runtime = runtimeOf(mesh, 'serverFactory(mesh)')
+  return (handler) => {
+    const { server, draining, limits: inForce } = limitedServer(runtime, limits)
+    const inbound = { maxHeaders: inForce.maxHeaders, track: draining }
+    const serve = (req: Parameters<typeof handler>[0], res: Parameters<typeof handler>[1]): void =>
+      handle(runtime, req, res, (raw, reply) => handler(raw as typeof req, reply as typeof res), inbound)
+    server.on('request', serve)
+    server.on('clientError', (error, socket) => answerClientError(error, socket, draining))
+    server.once('listening', () => admitUpgrades(runtime, server, inbound))
+    drainWithMesh(runtime, server, draining)
+    return server
+  }
+}
+
+/** What plugins have hung on the server for WebSockets goes behind the stack as well. */
+function admitUpgrades(runtime: Runtime, server: Server, inbound: InboundOptions): void {
+  const listeners = server.rawListeners('upgrade')
+  if (listeners.length === 0) return
+  server.removeAllListeners('upgrade')
+  const upgrade = (...args: unknown[]): unknown =>
+    Promise.all(listeners.map((one) => one.apply(server, args)))
+  server.on('upgrade', (req, socket, head) => handleUpgrade(runtime, req, socket, head, upgrade, inbound))
+}
+
+/**
+ * `fastify.register(meshPlugin, { mesh })`: `request.mesh`, the drain, the route pattern; and, without `serverFactory`,
+ * the inbound stack itself, behind routing: there a request whose path is not canonical is refused.
+ */
+export const meshPlugin: FastifyPluginCallback<MeshPluginOptions> = fastifyPlugin(
+  (
+    fastify: FastifyInstance,
+    { mesh, graceMs = 30_000 }: MeshPluginOptions,
+    done: (error?: Error) => void,
+  ) => {
+    const runtime = runtimeOf(mesh, 'meshPlugin')
+    const limited = limitedServerOf(fastify.server)
+    const draining = limited?.draining ?? new DrainingHttp(runtime.service, fastify.server, runtime.clock)
+    if (limited === undefined) drainWithMesh(runtime, fastify.server, draining)
+    fastify.decorateRequest('mesh', null)
+    fastify.addHook(
+      'onRequest',
+      (request: FastifyRequest, _reply: FastifyReply, next: HookHandlerDoneFunction) => {
+        const { raw } = request
+        const enter = (): void => {
+          const call = inboundCall(raw)
+          if (call !== undefined) call.patternOf = () => request.routeOptions.url
+          request.mesh = raw.mesh ?? null
+          next()
+        }
+        if (inboundCall(raw) !== undefined) enter()
+        else if (request.routeOptions.config.mesh === false) next()
+        else handle(runtime, raw, _reply.raw, enter, { routedBy: raw.url, track: draining })
+      },
+    )
+    fastify.addHook('preClose', () => comeToRest(draining, runtime.clock, graceMs))
+    done()
+  },
+  { fastify: '5.x', name: 'tulle' },
+)
+
+function drainWithMesh(runtime: Runtime, server: Server, draining: DrainingHttp): void {
+  server.on('listening', () => runtime.servers.add(draining))
+  server.on('close', () => runtime.servers.remove(draining))
+}
+
+function runtimeOf(mesh: HasRuntime, where: string): Runtime {
+  const runtime = mesh?.[RUNTIME]
+  if (runtime === undefined) throw new TypeError(`${where}: mesh is not a mesh made by createMesh`)
+  return runtime
+}

@@ -1,0 +1,69 @@
+import type { ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { CODES } from '../core/codes.ts'
+import type { MeshError } from '../core/errors.ts'
+import { REFUSED, RETRY_AFTER } from '../core/header-names.ts'
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  408: 'Request Timeout',
+  413: 'Content Too Large',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body: string
+}
+
+/** An error as an HTTP answer: what a stranger may know of it, never its cause, its endpoints or its stack. */
+function answerOf(error: MeshError, status: number = CODES[error.code].http): Answer {
+  const { code, layer, message, hint } = error
+  const body = JSON.stringify({ code, layer, message, hint })
+  const headers: Record<string, string> & { connection?: string } = {
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(body)),
+  }
+  // Only refusals: a caller reads this header as "the application has not seen the request".
+  if (error.refusal) headers[REFUSED] = code
+  // A draining instance names no time: its callers are to go elsewhere, now.
+  if (code === 'TULLE_OVERLOADED') headers[RETRY_AFTER] = '1'
+  // What cannot be framed with certainty must not be followed by anything on the same connection.
+  if (status === 400 || status === 431 || code === 'TULLE_DRAINING') headers.connection = 'close'
+  return { status, headers, body }
+}
+
+/** Answers with an error where the head is still ours to write. */
+export function refuse(res: ServerResponse, error: MeshError): void {
+  if (res.headersSent || res.destroyed) return
+  const { status, headers, body } = answerOf(error)
+  // What the application has set so far belongs to an answer that will not come.
+  for (const name of res.getHeaderNames()) res.removeHeader(name)
+  res.writeHead(status, headers)
+  res.end(body)
+}
+
+/**
+ * The same where there is no response object to use: before a request is parsed, after an upgrade, or beside a
+ * handler that still holds its response. The connection ends with it.
+ *
+ * @param method of the request; a HEAD gets no body
+ */
+export function refuseRaw(socket: Duplex, error: MeshError, method?: string, status?: number): void {
+  if (!socket.writable) {
+    socket.destroy()
+    return
+  }
+  const answer = answerOf(error, status)
+  let text = `HTTP/1.1 ${answer.status} ${REASONS[answer.status] ?? 'Error'}\r\n`
+  for (const [name, value] of Object.entries({ ...answer.headers, connection: 'close' }))
+    text += `${name}: ${value}\r\n`
+  socket.end(`${text}\r\n${method === 'HEAD' ? '' : answer.body}`, () => socket.destroy())
+}
