@@ -76,6 +76,13 @@ export const CODES = {
     'The time the call had ran out: its own timeout, the inherited deadline, or the built-in bound to the head.',
     'The message names the rule that fired; change that one.',
   ),
+  TULLE_CANCELLED: code(
+    499,
+    'CANCELLED',
+    true,
+    'The caller of the request being handled went away, and this call was made on its behalf.',
+    'Nobody waits for the answer. route.cancel chooses which calls die so; mesh.detached(fn) exempts work for good.',
+  ),
   TULLE_TRY_TIMEOUT: code(
     504,
     'DEADLINE_EXCEEDED',

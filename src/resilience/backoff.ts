@@ -1,0 +1,40 @@
+import type { Random } from '../core/ports.ts'
+
+export interface BackoffParams {
+  /** In milliseconds. */
+  readonly base: number
+  readonly max: number
+}
+
+/** A pushback beyond this is not a hint but a mistake; Envoy discards it (SEMANTICS 2.1.3). */
+export const MAX_RETRY_AFTER_MS = 300_000
+
+/**
+ * How long to wait before retry `n` (from 1): full jitter, uniform in [0, min(base × 2^(n−1), max)), as in Envoy's
+ * backoff_strategy.cc.
+ */
+export function backoffMs(n: number, { base, max }: BackoffParams, random: Random): number {
+  return random() * Math.min(base * 2 ** (n - 1), max)
+}
+
+/**
+ * How long to wait before retry `n` when the peer may have said something of it. gRPC's pushback is exact (gRFC A6).
+ * HTTP's Retry-After is a time that every client was told alike, so it is spread over U(t, 1.5t) (Envoy's
+ * rate_limited_retry_back_off), is never shorter than the ordinary back-off, and is discarded past five minutes.
+ *
+ * @param afterMs what the peer asked; negative: no retry
+ * @returns milliseconds; undefined: do not retry
+ */
+export function waitMs(
+  n: number,
+  afterMs: number | undefined,
+  protocol: 'http' | 'grpc',
+  params: BackoffParams,
+  random: Random,
+): number | undefined {
+  if (afterMs !== undefined && !(afterMs >= 0)) return undefined
+  if (afterMs !== undefined && protocol === 'grpc') return afterMs
+  const ordinary = backoffMs(n, params, random)
+  if (afterMs === undefined || afterMs > MAX_RETRY_AFTER_MS) return ordinary
+  return Math.max(ordinary, afterMs * (1 + random() / 2))
+}

@@ -1,0 +1,143 @@
+import type { Call } from '../core/call.ts'
+import { type MeshError, stormError } from '../core/errors.ts'
+import { type CallLayer, type Cancel, type Hop, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
+import type { LayerModule } from '../core/module.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { PolicyPiece } from '../core/piece.ts'
+import type { Clock } from '../core/ports.ts'
+import { duration } from '../core/units.ts'
+
+/** How long a call may wait for its head where nobody said anything, in milliseconds (Envoy's route default). */
+export const BUILT_IN_TIMEOUT_MS = 15_000
+
+/** `timeout`: how long a call may take, all attempts and the last byte included. In milliseconds. */
+export const timeoutPiece: PolicyPiece<number | undefined> = {
+  key: 'timeout',
+  scope: 'route',
+  schema: duration(),
+  defaults: undefined,
+}
+
+/**
+ * The promise made to the caller. What it says, strongest first: the call's own option replaces the route's
+ * `timeout`; the deadline inherited from the request being handled caps either (SEMANTICS 2.23). Each of these runs
+ * to the last byte. Where none was given, 15 s to the head. An answer without a natural end disarms at its head
+ * whatever was asked: the leaf's idle limits take over (ARCHITECTURE 9).
+ *
+ * Ends a call with TULLE_DEADLINE, whose message names the rule that fired.
+ */
+export const deadline: LayerModule<number | undefined, CallLayer> = {
+  role: 'deadline',
+  piece: timeoutPiece,
+  layer: (timeoutMs, { clock }) => deadlineLayer(timeoutMs, clock),
+}
+
+function deadlineLayer(timeoutMs: number | undefined, clock: Clock): CallLayer {
+  return <W>(next: Hop<Call<W>>): Hop<Call<W>> =>
+    (call, observer) => {
+      const now = clock.now()
+      const rule = apply(call, timeoutMs, now)
+      const leftMs = call.deadline - now
+      if (leftMs <= 0) {
+        const error = passed(call, rule, 0)
+        observer.end({
+          class: 'ignored',
+          condition: 'deadline',
+          committed: false,
+          unsent: true,
+          error,
+          phase: 'queue',
+        })
+        return NOTHING_TO_CANCEL
+      }
+      const watch = new Watch(call, rule, leftMs, observer)
+      watch.disarm = clock.after(leftMs, watch.fire)
+      watch.cancel = next(call, watch)
+      return watch.cancel
+    }
+}
+
+type Rule = 'call' | 'inherited' | 'route' | 'built-in'
+
+/** Writes the deadline onto the call and says where it comes from. */
+function apply(call: Call<unknown>, timeoutMs: number | undefined, now: number): Rule {
+  let rule: Rule = 'built-in'
+  let ms = BUILT_IN_TIMEOUT_MS
+  if (call.options.timeoutMs !== undefined) {
+    rule = 'call'
+    ms = call.options.timeoutMs
+  } else if (timeoutMs !== undefined) {
+    rule = 'route'
+    ms = timeoutMs
+  }
+  call.deadline = now + ms
+  const { deadline, scope } = call.ambient
+  if (
+    deadline !== undefined &&
+    scope?.finished !== true &&
+    (rule === 'built-in' || deadline < call.deadline)
+  ) {
+    rule = 'inherited'
+    call.deadline = deadline
+  }
+  call.covers = rule === 'built-in' ? 'head' : 'call'
+  return rule
+}
+
+const NEVER_ARMED = (): void => {}
+
+class Watch implements Observer {
+  disarm: () => void = NEVER_ARMED
+  cancel: Cancel = NOTHING_TO_CANCEL
+  readonly #call: Call<unknown>
+  readonly #rule: Rule
+  readonly #ms: number
+  readonly #up: Observer
+
+  constructor(call: Call<unknown>, rule: Rule, ms: number, up: Observer) {
+    this.#call = call
+    this.#rule = rule
+    this.#ms = ms
+    this.#up = up
+  }
+
+  readonly fire = (): void => {
+    this.cancel({ kind: 'deadline', error: passed(this.#call, this.#rule, this.#ms) })
+  }
+
+  sent(): void {
+    this.#up.sent?.()
+  }
+
+  head(outcome: Outcome): 'deliver' | 'discard' {
+    const disposition = this.#up.head(outcome)
+    if (disposition === 'deliver' && (this.#call.covers === 'head' || outcome.streaming === true))
+      this.disarm()
+    return disposition
+  }
+
+  end(outcome: Outcome): void {
+    this.disarm()
+    this.#up.end(outcome)
+  }
+}
+
+/** Deadlines pass in storms when a service hangs, and a stack that begins at a timer tells nothing. */
+function passed(call: Call<unknown>, rule: Rule, ms: number): MeshError {
+  const { service } = call.target
+  const endpoint = call.endpoint?.id
+  return stormError('TULLE_DEADLINE', `${service}: ${sentence(call, rule, Math.round(ms))}`, {
+    layer: 'deadline',
+    service,
+    endpoint,
+  })
+}
+
+function sentence(call: Call<unknown>, rule: Rule, ms: number): string {
+  if (rule === 'call') return `not finished within ${ms} ms (the call's own timeout)`
+  if (rule === 'route') return `not finished within ${ms} ms (the timeout of route ${call.route.name})`
+  if (rule === 'built-in') return `no head within ${ms} ms (the built-in bound; no timeout was set)`
+  return ms === 0
+    ? 'the time inherited from the request being handled had already run out'
+    : `not finished within the ${ms} ms left of the request being handled (inherited deadline)`
+}

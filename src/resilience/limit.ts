@@ -1,0 +1,119 @@
+import type { Call } from '../core/call.ts'
+import { cancelled } from '../core/cancel.ts'
+import { type MeshError, stormError } from '../core/errors.ts'
+import { type CallLayer, type Cancel, type Hop, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
+import type { LayerModule } from '../core/module.ts'
+import { type Outcome, refusal } from '../core/outcome.ts'
+import type { PolicyPiece } from '../core/piece.ts'
+import { fields, orFalse, wholeNumber } from '../core/units.ts'
+import { Descent } from './descent.ts'
+import { type LimitParams, type Turnstile, turnstileOf, UNLIMITED, type Waiter } from './turnstile.ts'
+
+export type { LimitParams } from './turnstile.ts'
+
+/** `limit`: how many calls to a service one client process has under way, and how many may wait for a place. */
+export const limitPiece: PolicyPiece<LimitParams | false> = {
+  key: 'limit',
+  scope: 'service',
+  schema: orFalse(
+    fields({ inFlight: wholeNumber(1, 1_000_000), queue: wholeNumber(0, 1_000_000) }).partial(),
+    'an object with inFlight and queue',
+  ).meta({ description: 'How many calls may be in flight, and how many wait, per client process' }),
+  defaults: { inFlight: 1024, queue: 1024 },
+}
+
+/**
+ * A bound on what one process asks of one service (Envoy's max_requests and max_pending_requests, SEMANTICS 2.5). A
+ * place is held until the call has ended, its body included. Calls past `inFlight` wait, first come first served;
+ * one that runs out of time leaves the line, cancelled by the deadline above. Past `queue` a call ends at once with
+ * TULLE_OVERLOADED.
+ */
+export const limit: LayerModule<LimitParams | false, CallLayer> = {
+  role: 'limit',
+  piece: limitPiece,
+  layer: (params, { service }) =>
+    params === false ? undefined : limitLayer(params, service.slot(turnstileOf), service.name),
+  reconcile: (params, service) => service.slot(turnstileOf).adopt(params === false ? UNLIMITED : params),
+}
+
+function limitLayer(params: LimitParams, turnstile: Turnstile, service: string): CallLayer {
+  turnstile.begin(params)
+  return <W>(next: Hop<Call<W>>): Hop<Call<W>> =>
+    (call, observer) => {
+      if (turnstile.enter()) return next(call, new Place(turnstile, observer))
+      if (turnstile.full) {
+        observer.end(refusal(overloaded(service, params)))
+        return NOTHING_TO_CANCEL
+      }
+      return new InLine(turnstile, call, next, observer).cancel
+    }
+}
+
+/** A place inside, given back when the call has ended. */
+class Place implements Observer {
+  readonly #turnstile: Turnstile
+  readonly #up: Observer
+
+  constructor(turnstile: Turnstile, up: Observer) {
+    this.#turnstile = turnstile
+    this.#up = up
+  }
+
+  sent(): void {
+    this.#up.sent?.()
+  }
+
+  head(outcome: Outcome): 'deliver' | 'discard' {
+    return this.#up.head(outcome)
+  }
+
+  end(outcome: Outcome): void {
+    this.#up.end(outcome)
+    this.#turnstile.leave()
+  }
+}
+
+class InLine<W> implements Waiter {
+  ahead: Waiter | undefined
+  behind: Waiter | undefined
+  readonly #turnstile: Turnstile
+  readonly #call: Call<W>
+  readonly #next: Hop<Call<W>>
+  readonly #up: Observer
+  readonly #way = new Descent()
+  #gone = false
+
+  constructor(turnstile: Turnstile, call: Call<W>, next: Hop<Call<W>>, up: Observer) {
+    this.#turnstile = turnstile
+    this.#call = call
+    this.#next = next
+    this.#up = up
+    turnstile.join(this)
+  }
+
+  admit(): void {
+    this.#way.enter(this.#next, this.#call, new Place(this.#turnstile, this.#up))
+  }
+
+  readonly cancel: Cancel = (reason) => {
+    if (this.#way.entered) return this.#way.cancel(reason)
+    if (this.#gone) return
+    this.#gone = true
+    this.#turnstile.quit(this)
+    this.#up.end(cancelled(reason, NO_CHANCE, 0, false, 'queue'))
+  }
+}
+
+/** In the line no peer had a chance, so a passed deadline is charged to none. */
+const NO_CHANCE = { startedMs: 0, fairMs: Number.POSITIVE_INFINITY }
+
+function overloaded(service: string, { inFlight, queue }: LimitParams): MeshError {
+  return stormError(
+    'TULLE_OVERLOADED',
+    `${service}: ${inFlight} calls in flight and ${queue} waiting in this process`,
+    {
+      layer: 'limit',
+      service,
+    },
+  )
+}

@@ -1,0 +1,107 @@
+import type { Call } from '../core/call.ts'
+import type { EventMap } from '../core/events.ts'
+import type { Deps } from '../core/module.ts'
+import { type Condition, isRefusal, type Outcome } from '../core/outcome.ts'
+import type { ServiceState } from '../core/service.ts'
+import { waitMs } from './backoff.ts'
+import { type Budget, budgetOf } from './budget.ts'
+import { BUILT_IN_TIMEOUT_MS, timeoutPiece } from './deadline.ts'
+import { covered, type RetryParams, retryPiece } from './retry-policy.ts'
+
+/** What a call has spent so far. */
+export interface Spent {
+  /** Endpoints that were tried. */
+  readonly endpoints: number
+  /** Retries that were charged. */
+  readonly retries: number
+  /** Back-offs since a peer last said how long to wait. */
+  readonly backoffs: number
+}
+
+export interface Decision {
+  readonly afterMs: number
+  /** Sent again at once and charged to nobody. */
+  readonly transparent: boolean
+  /** The peer said how long: the next back-off of ours begins anew (gRFC A6). */
+  readonly told: boolean
+}
+
+const AT_ONCE: Decision = { afterMs: 0, transparent: true, told: false }
+
+/** How many endpoints are asked for the estimate of a usual answer. */
+const SAMPLE = 8
+
+/** Decides whether a failed attempt is followed by another. Holds no state of its own but what the service shares. */
+export class RetryRule {
+  readonly deps: Deps
+  readonly #params: RetryParams | false
+  readonly #on: ReadonlySet<Condition>
+  readonly #budget: Budget
+
+  constructor(params: RetryParams | false, deps: Deps) {
+    this.deps = deps
+    this.#params = params
+    this.#on = params === false ? new Set() : covered(params.retryOn)
+    this.#budget = deps.service.slot(budgetOf)
+  }
+
+  /** Counts a call that is not a retry. */
+  deposit(nowMs: number): void {
+    this.#budget.deposit(nowMs)
+  }
+
+  /** Law 2: the attempt's own bound, or half of what the route gives a call. */
+  fairMs(call: Call<unknown>): number {
+    const timeoutMs = (call.route.params[timeoutPiece.key] as number | undefined) ?? BUILT_IN_TIMEOUT_MS
+    const tryMs = this.#params === false ? undefined : this.#params.tryTimeout
+    return Math.min(tryMs ?? Number.POSITIVE_INFINITY, timeoutMs / 2)
+  }
+
+  /** Undefined: no other attempt. A decision to retry has been charged. */
+  decide(call: Call<unknown>, outcome: Outcome, spent: Spent, nowMs: number): Decision | undefined {
+    if (outcome.class !== 'failure' || outcome.committed || isRefusal(outcome)) return undefined
+    if (call.options.retry === false) return undefined
+    const fresh = spent.endpoints < this.deps.service.endpoints.length
+    if (outcome.unsent && fresh && call.replayable && nowMs < call.deadline) return AT_ONCE
+    return this.#params === false ? undefined : this.#charged(this.#params, call, outcome, spent, nowMs)
+  }
+
+  #charged(
+    params: RetryParams,
+    call: Call<unknown>,
+    outcome: Outcome,
+    spent: Spent,
+    nowMs: number,
+  ): Decision | undefined {
+    if (outcome.condition === undefined || !this.#on.has(outcome.condition)) return undefined
+    if (!outcome.unsent && !call.idempotent) return undefined
+    if (spent.retries >= params.limit) return this.#refuse('limit')
+    if (!call.replayable) return this.#refuse('unreplayable')
+    const { random, service } = this.deps
+    const { retryAfterMs } = outcome
+    const afterMs = waitMs(spent.backoffs + 1, retryAfterMs, call.protocol, params.backoff, random)
+    if (afterMs === undefined) return undefined
+    if (call.deadline - nowMs < afterMs + usualMs(service, random)) return this.#refuse('deadline')
+    const shared = service.params(retryPiece)
+    if (shared !== false) this.#budget.adopt(shared.budget)
+    if (!this.#budget.withdraw(nowMs)) return this.#refuse('budget')
+    return { afterMs, transparent: false, told: retryAfterMs !== undefined }
+  }
+
+  #refuse(reason: EventMap['retry-refused']['reason']): undefined {
+    const { events, service } = this.deps
+    if (events.wants('retry-refused')) events.emit('retry-refused', { service: service.name, reason })
+  }
+}
+
+/** What a usual answer takes: the best estimate among a few endpoints, since that is where the next pick goes. */
+function usualMs({ endpoints }: ServiceState, random: () => number): number {
+  const count = Math.min(SAMPLE, endpoints.length)
+  const from = endpoints.length > SAMPLE ? Math.floor(random() * endpoints.length) : 0
+  let best = Number.POSITIVE_INFINITY
+  for (let n = 0; n < count; n++) {
+    const endpoint = endpoints[(from + n) % endpoints.length]
+    if (endpoint !== undefined && endpoint.load.ewmaMs < best) best = endpoint.load.ewmaMs
+  }
+  return best === Number.POSITIVE_INFINITY ? 0 : best
+}
