@@ -3,8 +3,7 @@ import type { PolicyPiece } from '../core/piece.ts'
 import { cancelPiece, endpointsSchema, hostsSchema, idempotentSchema, matchSchema } from './pieces.ts'
 
 /** Any piece, whatever its parameters are. */
-// biome-ignore lint/suspicious/noExplicitAny: P is contravariant in `traits`, so no other type holds every piece
-export type AnyPiece = PolicyPiece<any>
+export type AnyPiece = PolicyPiece<unknown>
 
 /** The pieces of a document in the order they are published: those of the modules, then policy's own. */
 export function allPieces(modules: readonly AnyPiece[]): readonly AnyPiece[] {

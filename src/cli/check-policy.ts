@@ -1,0 +1,41 @@
+import { readPolicyPath } from '../control/files.ts'
+import { type Found, LastGood } from '../control/last-good.ts'
+import { nearest } from '../control/nearest.ts'
+import { compile } from '../policy/compile.ts'
+import { LOCAL_NAMES } from '../policy/hosts.ts'
+import { lint, type Warning } from '../policy/lint.ts'
+import { createParser } from '../policy/parse.ts'
+import type { Problem } from '../policy/problem.ts'
+import type { AnyPiece } from '../policy/schema.ts'
+
+/** What is to be said of documents before a roll-out. */
+export interface Checked {
+  readonly mistakes: readonly Problem[]
+  readonly warnings: readonly Warning[]
+  /** How many have no mistake. */
+  readonly documents: number
+  readonly services: number
+}
+
+/** Reads files and folders as one policy, with the parsers and rules a running mesh uses. */
+export async function checkPolicy(
+  paths: readonly string[],
+  pieces: readonly AnyPiece[],
+  allowedHosts: readonly string[] = LOCAL_NAMES,
+): Promise<Checked> {
+  const everything = new Map<string, Found>()
+  for (const path of paths) {
+    const listing = await readPolicyPath(path)
+    if (listing.kind === 'missing') everything.set(path, { unreadable: listing.why })
+    else if (listing.documents.size === 0) everything.set(path, { unreadable: 'a folder without documents' })
+    else for (const [name, found] of listing.documents) everything.set(name, found)
+  }
+  const update = new LastGood(createParser({ pieces, allowedHosts, nearest })).take(everything)
+  const { snapshot } = compile(update.documents, pieces, { version: update.version })
+  return {
+    mistakes: update.problems,
+    warnings: lint(update.documents, snapshot),
+    documents: update.documents.length,
+    services: snapshot.services.size,
+  }
+}
