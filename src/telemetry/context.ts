@@ -22,12 +22,12 @@ export function parentOf(ambient: Ambient): Context {
   if (captured !== undefined && trace.getSpan(captured) !== undefined) return captured
   const base = captured ?? ROOT_CONTEXT
   return withBaggage(
-    ambient.trace === undefined ? base : trace.setSpanContext(base, remote(ambient.trace)),
+    ambient.trace === undefined ? base : trace.setSpanContext(base, remoteSpan(ambient.trace)),
     ambient.baggage,
   )
 }
 
-function remote({ traceId, spanId, flags, state }: TraceContext): SpanContext {
+export function remoteSpan({ traceId, spanId, flags, state }: TraceContext): SpanContext {
   const context = { traceId, spanId, traceFlags: flags, isRemote: true }
   return state === undefined ? context : { ...context, traceState: createTraceState(state) }
 }

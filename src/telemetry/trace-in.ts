@@ -1,4 +1,4 @@
-import { type Context, type Span, SpanKind, trace } from '@opentelemetry/api'
+import { context as otel, type Span, SpanKind, trace } from '@opentelemetry/api'
 import type { Call } from '../core/call.ts'
 import type { CallLayer, Observer } from '../core/hop.ts'
 import type { LayerModule, NoParams } from '../core/module.ts'
@@ -38,15 +38,13 @@ export const traceIn: LayerModule<NoParams, CallLayer> = {
 function open(call: Call<unknown>): Span | undefined {
   const tracer = activeTracer()
   if (tracer === undefined) return undefined
+  const active = otel.active()
   const theirs = spanOfOthers(call)
   if (theirs !== undefined) {
-    call.setAmbient?.({ ...call.ambient, trace: traceContextOf(theirs.spanContext()) })
+    call.setAmbient?.({ ...call.ambient, context: active, trace: traceContextOf(theirs.spanContext()) })
     return undefined
   }
-  // A span of this process that is active here by accident (the one `listen` was called in) is nobody's parent.
-  const inherited = call.ambient.context as Context | undefined
-  const foreign = inherited !== undefined && trace.getSpanContext(inherited)?.isRemote !== true
-  const parent = parentOf(foreign ? { ...call.ambient, context: trace.deleteSpan(inherited) } : call.ambient)
+  const parent = parentOf({ ...call.ambient, context: call.ambient.context ?? trace.deleteSpan(active) })
   const span = tracer.startSpan(spanName(call.method), { kind: SpanKind.SERVER }, parent)
   const context = trace.setSpan(parent, span)
   call.span = context
@@ -60,12 +58,12 @@ function open(call: Call<unknown>): Span | undefined {
 }
 
 /**
- * The span an instrumentation opened for this very request: a SERVER span that is still running, or a span of the
- * trace that the headers named. One that is not recorded tells no kind; it is taken for such.
+ * The span an instrumentation opened for this very request: a SERVER span that is still running, or one of the trace
+ * that the headers named. Any other that is active here is so by accident (the one `listen` was called in) and nobody's
+ * parent. A span that is not recorded tells no kind and gets the benefit of the doubt.
  */
 export function spanOfOthers(call: Call<unknown>): Span | undefined {
-  const context = call.ambient.context as Context | undefined
-  const span = context === undefined ? undefined : trace.getSpan(context)
+  const span = trace.getSpan(otel.active())
   if (span === undefined) return undefined
   const { isRemote, traceId } = span.spanContext()
   if (isRemote === true) return undefined
