@@ -15,7 +15,7 @@ import type { PathMode } from '../core/runtime.ts'
  */
 export const DEFAULT_PATH_MODE: PathMode = 'merge-slashes'
 
-const UNTOUCHED = /^\/(?!\.)(?:[^%\\/]|\/(?![/.]))*$/
+const UNTOUCHED = /^(?:\/(?![/.])[^%\\/]*)+$/
 const BROKEN_ESCAPE = /%(?![0-9a-f]{2})/i
 const ESCAPE = /%[0-9a-f]{2}/gi
 const UNRESERVED = /[A-Za-z0-9\-._~]/
