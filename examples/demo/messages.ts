@@ -1,0 +1,34 @@
+/** How an instance is told to misbehave. Undefined fields: as usual. */
+export interface Behaviour {
+  readonly delayMs?: number
+  readonly status?: number
+}
+
+/** A finished span on its way to the runner. Times are milliseconds since the epoch. */
+export interface SpanRecord {
+  readonly service: string
+  readonly traceId: string
+  readonly spanId: string
+  readonly parentId: string | undefined
+  readonly name: string
+  /** The name of OpenTelemetry's SpanKind, lower case. */
+  readonly kind: string
+  readonly startMs: number
+  readonly endMs: number
+  readonly failed: boolean
+  readonly attributes: Readonly<Record<string, string | number | boolean>>
+}
+
+/** What the runner asks an instance, over the channel that Node opens to a forked process. */
+export type Question =
+  | { readonly ask: 'behave'; readonly behaviour: Behaviour }
+  | { readonly ask: 'health' }
+  | { readonly ask: 'describe'; readonly service: string }
+  | { readonly ask: 'spans'; readonly traceId: string }
+
+export type Envelope = Question & { readonly id: number }
+
+export type Reply =
+  | { readonly ready: true }
+  | { readonly id: number; readonly answer: unknown }
+  | { readonly id: number; readonly error: string }

@@ -1,0 +1,27 @@
+import { curtain, nobodyNoticed, type Scene } from '../stage.ts'
+import { milliseconds } from '../ui/units.ts'
+import { check, pause } from '../wait.ts'
+
+export const rolling: Scene = {
+  name: 'rolling',
+  headline: 'A rolling restart of all three orders instances, by SIGTERM',
+  async play(stage) {
+    const exits: number[] = []
+    for (const instance of stage.cluster.of('orders')) {
+      const started = performance.now()
+      stage.say(`SIGTERM to ${instance.name}: it announces the end, finishes its calls and goes`)
+      const code = await instance.stop('SIGTERM')
+      exits.push(performance.now() - started)
+      check(
+        code === 0,
+        `${instance.name} ended with ${code === -1 ? 'a signal' : `code ${code}`} instead of 0`,
+      )
+      stage.say(`${instance.name} went with code 0; its successor starts`)
+      await instance.start()
+      await pause(600)
+    }
+    const figures = await curtain(stage)
+    nobodyNoticed(figures)
+    return `three restarts in a row, nobody noticed; each drained in ${milliseconds(Math.max(...exits))} or less`
+  },
+}

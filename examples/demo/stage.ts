@@ -1,0 +1,48 @@
+import type { Cluster } from './cluster.ts'
+import type { Figures } from './figures.ts'
+import { executions } from './ledger.ts'
+import type { PolicyFolder } from './policy.ts'
+import type { Pulse } from './pulse.ts'
+import type { Traffic } from './traffic.ts'
+import type { Paint } from './ui/paint.ts'
+import { check } from './wait.ts'
+
+/** What a scene has to play with. */
+export interface Stage {
+  readonly cluster: Cluster
+  readonly policy: PolicyFolder
+  readonly traffic: Traffic
+  readonly pulse: Pulse
+  /** Where orders writes what it executed. */
+  readonly ledgerPath: string
+  /** Tells the audience what happens now. */
+  say(note: string): void
+  /** Leaves lines behind that stay. */
+  show(lines: (paint: Paint) => readonly string[]): void
+}
+
+export interface Scene {
+  readonly name: string
+  readonly headline: string
+  /** Runs under traffic; resolves with what was shown, once every promise of the scene was checked. */
+  play(stage: Stage): Promise<string>
+}
+
+/** Lets the last answers arrive; the figures are then complete. The traffic rests until the next scene. */
+export async function curtain(stage: Stage): Promise<Figures> {
+  const figures = await stage.traffic.settle()
+  check(figures.user.ok > 0, 'no request was answered')
+  return figures
+}
+
+/** No user of a GET or a keyed POST may have seen a failure. */
+export function nobodyNoticed(figures: Figures): void {
+  const { failed, sent } = figures.user
+  check(failed === 0, `${failed} of ${sent} requests failed: ${figures.problems.join('; ')}`)
+}
+
+/** How many plain POSTs the ledger has more than once. There must be none, in no scene. */
+export function executedTwice(stage: Stage): number {
+  const counts = executions(stage.ledgerPath)
+  return stage.traffic.plainIds.filter((id) => (counts.get(id) ?? 0) > 1).length
+}

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { readOptions, usage } from '../../../examples/demo/options.ts'
+import { SCENES } from '../../../examples/demo/scenes/index.ts'
+
+test('all scenes are played unless some are named', () => {
+  assert.equal(readOptions([]).scenes, SCENES)
+  assert.deepEqual(
+    readOptions(['--scene', 'outage', '--scene', 'killed']).scenes.map((scene) => scene.name),
+    ['outage', 'killed'],
+  )
+})
+
+test('an unknown scene is refused with the names there are', () => {
+  assert.throws(() => readOptions(['--scene', 'quake']), /no scene "quake".*balanced.*traced/)
+})
+
+test('an unknown option is refused', () => {
+  assert.throws(() => readOptions(['--fast']), /--fast/)
+})
+
+test('the usage names every scene within 80 columns', () => {
+  for (const { name } of SCENES) assert.ok(usage().includes(name))
+  for (const line of usage().split('\n')) assert.ok(line.length <= 80, line)
+})
