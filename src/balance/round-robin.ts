@@ -15,15 +15,17 @@ export const roundRobin: BalancerModule = {
 function inTurn<E extends Endpoint>(available: readonly E[], { random }: BalancerDeps): Picker<E> {
   const count = available.length
   let turn = Math.floor(random() * count)
-  const next = (): E => {
-    const endpoint = available[turn] as E
-    turn = turn + 1 === count ? 0 : turn + 1
-    return endpoint
-  }
   return (_attempt, tried) => {
-    let endpoint = next()
-    for (let step = 1; step < count && tried.has(endpoint); step++) endpoint = next()
-    return endpoint
+    const start = turn
+    for (let index = start; ; ) {
+      const endpoint = available[index] as E
+      index = index + 1 === count ? 0 : index + 1
+      turn = index
+      if (!tried.has(endpoint)) return endpoint
+      if (index === start) break
+    }
+    turn = start + 1 === count ? 0 : start + 1
+    return available[start]
   }
 }
 

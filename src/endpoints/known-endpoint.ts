@@ -121,6 +121,11 @@ export class KnownEndpoint implements EndpointState {
     this.reopen()
   }
 
+  /** Cuts what is left on its transports. */
+  destroy(): void {
+    for (const leaf of this.#leaves?.values() ?? []) leaf.destroy()
+  }
+
   #open(protocol: Protocol): Leaf {
     const leaf = this.service.open(this, protocol)
     this.#leaves ??= new Map()

@@ -6,6 +6,7 @@ import { type ServiceView, viewOf } from './view.ts'
 export class Endpoints {
   readonly #deps: TableDeps
   readonly #tables = new Map<string, ServiceTable>()
+  readonly #closing = new Set<ServiceTable>()
 
   constructor(deps: TableDeps) {
     this.#deps = deps
@@ -31,7 +32,10 @@ export class Endpoints {
   async remove(service: string): Promise<void> {
     const table = this.#tables.get(service)
     this.#tables.delete(service)
-    await table?.close()
+    if (table === undefined) return
+    this.#closing.add(table)
+    await table.close()
+    this.#closing.delete(table)
   }
 
   [Symbol.iterator](): IterableIterator<ServiceTable> {
@@ -43,7 +47,13 @@ export class Endpoints {
     return [...this.#tables.values()].map((table) => viewOf(table, nowMs))
   }
 
+  /** Resolves when every transport is closed; attempts still running end first. */
   async close(): Promise<void> {
     await Promise.all([...this.#tables.keys()].map((service) => this.remove(service)))
+  }
+
+  /** Cuts what is left, for closes that may wait no longer. */
+  destroy(): void {
+    for (const table of [...this.#closing, ...this.#tables.values()]) table.destroy()
   }
 }

@@ -38,7 +38,7 @@ export class ServiceTable implements Owner {
   #known = new Map<string, KnownEndpoint>()
   #ready = false
   readonly #waiting = new Set<() => void>()
-  readonly #draining = new Set<Promise<void>>()
+  readonly #draining = new Map<Leaf, Promise<void>>()
 
   constructor(plan: ServicePlan, deps: TableDeps) {
     this.name = plan.service
@@ -128,14 +128,20 @@ export class ServiceTable implements Owner {
     if (reopen) for (const endpoint of this.#known.values()) endpoint.reopen()
   }
 
-  /** Resolves when every transport is closed. */
+  /** Resolves when every transport is closed; attempts still running end first. */
   async close(): Promise<void> {
     const known = [...this.#known.values()]
     this.#known = new Map()
     this.#rotation.setKnown([])
     for (const endpoint of known) this.#retire(endpoint)
     this.#slots.drop()
-    await Promise.all(this.#draining)
+    await Promise.all(this.#draining.values())
+  }
+
+  /** Cuts what is left on every transport, draining or not. */
+  destroy(): void {
+    for (const leaf of this.#draining.keys()) leaf.destroy()
+    for (const endpoint of this.#known.values()) endpoint.destroy()
   }
 
   open(endpoint: EndpointState, protocol: Call<unknown>['protocol']): Leaf {
@@ -143,11 +149,10 @@ export class ServiceTable implements Owner {
   }
 
   drain(leaf: Leaf): void {
-    const closing: Promise<void> = leaf.close().then(
-      () => void this.#draining.delete(closing),
-      () => void this.#draining.delete(closing),
-    )
-    this.#draining.add(closing)
+    const closed = (): void => {
+      this.#draining.delete(leaf)
+    }
+    this.#draining.set(leaf, leaf.close().then(closed, closed))
   }
 
   eject(endpoint: KnownEndpoint): boolean {

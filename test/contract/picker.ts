@@ -135,6 +135,12 @@ export function pickerContract(balancer: BalancerModule): void {
       for (const count of counts.slice(2)) assert.ok(count > 200, `${count} of 2000`)
     })
 
+    test('where all were tried, the calls are spread over all again', () => {
+      const endpoints = makeEndpoints([1, 1, 1])
+      const picker = balancer.picker(endpoints, makeBalancerDeps())
+      for (const count of countPicks(picker, endpoints, 900, new Set(endpoints))) assert.ok(count > 200)
+    })
+
     test('equal chance gives equal choices: a seed repeats its run', () => {
       const run = (): (string | undefined)[] => {
         const endpoints = makeEndpoints([1, 2, 3])
