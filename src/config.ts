@@ -3,7 +3,8 @@ import type { EndpointSpec } from './core/endpoint.ts'
 import { MeshError } from './core/errors.ts'
 import type { AccessLog } from './core/events.ts'
 import type { Logger } from './core/ports.ts'
-import { type LogLevel, type PathMode, SETTINGS, type Setting } from './settings.ts'
+import type { PathMode } from './core/runtime.ts'
+import { type LogLevel, SETTINGS, type Setting } from './settings.ts'
 
 /** What `createMesh` takes. Everything may come from the environment instead; options win over it. */
 export interface MeshOptions {

@@ -16,6 +16,7 @@ export class Lifecycle {
   #state: LifecycleState = 'idle'
   #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
+  readonly #waiting: ((starting: Promise<void>) => void)[] = []
 
   /** @param timeoutMs how long each part may take to start, in milliseconds */
   constructor(parts: readonly Part[], timeoutMs: number, clock: Clock, events: Events) {
@@ -32,13 +33,25 @@ export class Lifecycle {
   /** Starts the parts in order. Rejects with TULLE_START naming the part that failed, or TULLE_CLOSED. */
   start(): Promise<void> {
     if (this.#state === 'closed') return Promise.reject(closedError())
-    this.#starting ??= this.#startParts().catch(async (error: unknown) => {
+    if (this.#starting !== undefined) return this.#starting
+    const starting = this.#startParts().catch(async (error: unknown) => {
       this.#starting = undefined
       await this.#stopParts()
       if (this.#state === 'starting') this.#enter('idle')
       throw error
     })
-    return this.#starting
+    this.#starting = starting
+    for (const wait of this.#waiting.splice(0)) wait(starting)
+    return starting
+  }
+
+  /** Resolves when the start that somebody else asks for is done; rejects where it fails. */
+  whenStarted(): Promise<void> {
+    if (this.#state === 'closed') return Promise.reject(closedError())
+    if (this.#starting !== undefined) return this.#starting
+    return new Promise((resolve, reject) => {
+      this.#waiting.push((starting) => starting.then(resolve, reject))
+    })
   }
 
   draining(): void {

@@ -1,15 +1,18 @@
 import { parseAddress } from './core/address.ts'
 import type { EndpointSpec } from './core/endpoint.ts'
+import type { PathMode } from './core/runtime.ts'
 import { parseDuration } from './core/units.ts'
+import { LOCAL_NAMES } from './policy/hosts.ts'
 
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-export const PATH_MODES = ['none', 'base', 'merge-slashes', 'decode-and-merge-slashes'] as const
-export type PathMode = (typeof PATH_MODES)[number]
-
-/** Names a policy's `hosts:` may claim unless local configuration says otherwise (ARCHITECTURE 11). */
-export const LOCAL_HOSTS = ['*', '*.mesh', '*.internal', '*.local', '*.svc', '*.consul'] as const
+export const PATH_MODES = [
+  'none',
+  'base',
+  'merge-slashes',
+  'decode-and-merge-slashes',
+] as const satisfies readonly PathMode[]
 
 /** One line of the configuration: an option of `createMesh`, its environment variable, and what both accept. */
 export interface Setting<T> {
@@ -126,7 +129,7 @@ export const SETTINGS = {
     variable: 'TULLE_POLICY_HOSTS',
     describe: 'Host names that a policy may claim with `hosts:`; `*` stands for one whole label.',
     accepts: 'host patterns separated by commas, such as *,*.internal,orders.example.com',
-    fallback: LOCAL_HOSTS.join(','),
+    fallback: LOCAL_NAMES.join(','),
     parse: parseHosts,
     accept: (value) => joined(value, parseHosts),
     show: (value) => value.join(','),

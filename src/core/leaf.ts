@@ -7,6 +7,8 @@ export interface Leaf {
   readonly hop: Hop<Attempt<unknown>>
   /** Resolves when every connection is gone; attempts still running end first. */
   close(): Promise<void>
+  /** Cuts what is left: attempts still running end as reset. */
+  destroy(): void
 }
 
 /** A protocol's transport. Leaves are opened at the first pick of an endpoint, never before (PERFORMANCE T9). */

@@ -1,0 +1,89 @@
+import { REFUSED, RETRY_AFTER } from '../core/header-names.ts'
+import type { Class, Condition, Outcome } from '../core/outcome.ts'
+import { parseHttpDate } from './http-date.ts'
+
+const CONTENT_TYPE = 'content-type'
+const EVENT_STREAM = 'text/event-stream'
+/** Envoy discards what a peer asks beyond this (SEMANTICS 2.1, 3). */
+const MAX_RETRY_AFTER_MS = 300_000
+
+/**
+ * The status of an answer as layers read it, at its head. 502, 503 and 504 are `gateway-error`; 500, 501 and from 505
+ * on `5xx`; 429 is `rate-limited`, a failure like the others, and what counts it against a ratio but not against a run
+ * of failures is its condition (SEMANTICS 2.6). Everything below 500 else is success.
+ *
+ * A mesh peer says of its refusals that they are such. A draining one has executed nothing, so the attempt is unsent
+ * and may move on whatever its method. One that came too late says nothing of the peer, and there is no point in
+ * another: undecided here, ignored at the end.
+ */
+export function classifyHead(status: number, rawHeaders: readonly Buffer[], wall: () => number): Outcome {
+  if (status < 300) {
+    const streaming = status === 200 && isEventStream(rawHeaders)
+    return head(status, 'success', undefined, false, undefined, streaming)
+  }
+  if (status < 500 && status !== 429) return head(status, 'success', undefined, false, undefined, false)
+  if (status === 503 || status === 504) {
+    const refused = rawHeader(rawHeaders, REFUSED)
+    if (status === 503 && refused === 'TULLE_DRAINING')
+      return head(status, 'failure', 'refused-stream', true, undefined, false)
+    if (refused === 'TULLE_TOO_LATE') return head(status, 'undecided', undefined, false, -1, false)
+  }
+  const asked = status === 503 || status === 429 ? retryAfter(rawHeaders, wall) : undefined
+  return head(status, 'failure', conditionOf(status), false, asked, false)
+}
+
+/** What the head said, repeated now that nothing more will come. */
+export function classifyEnd(head: Outcome, committed: boolean): Outcome {
+  const verdict = head.class === 'undecided' ? 'ignored' : head.class
+  const { condition, unsent, code, retryAfterMs } = head
+  return {
+    class: verdict,
+    condition,
+    committed,
+    unsent: unsent && !committed,
+    code,
+    retryAfterMs,
+    phase: 'done',
+  }
+}
+
+function head(
+  code: number,
+  verdict: Class,
+  condition: Condition | undefined,
+  unsent: boolean,
+  retryAfterMs: number | undefined,
+  streaming: boolean,
+): Outcome {
+  return { class: verdict, condition, committed: false, unsent, code, retryAfterMs, phase: 'head', streaming }
+}
+
+function conditionOf(status: number): Condition {
+  if (status === 429) return 'rate-limited'
+  return status >= 502 && status <= 504 ? 'gateway-error' : '5xx'
+}
+
+function isEventStream(rawHeaders: readonly Buffer[]): boolean {
+  return rawHeader(rawHeaders, CONTENT_TYPE)?.toLowerCase().startsWith(EVENT_STREAM) === true
+}
+
+/** Seconds or an HTTP date (RFC 9110, 10.2.3) in milliseconds from now; undefined where it says neither, or too much. */
+function retryAfter(rawHeaders: readonly Buffer[], wall: () => number): number | undefined {
+  const value = rawHeader(rawHeaders, RETRY_AFTER)?.trim()
+  if (value === undefined) return undefined
+  const date = parseHttpDate(value)
+  const ms = date === undefined ? seconds(value) * 1000 : date - wall()
+  return Number.isNaN(ms) || ms > MAX_RETRY_AFTER_MS ? undefined : Math.max(0, Math.round(ms))
+}
+
+const seconds = (text: string): number => (/^\d{1,9}$/.test(text) ? Number(text) : Number.NaN)
+
+/** The first header of that name, which is lower case. */
+export function rawHeader(rawHeaders: readonly Buffer[], name: string): string | undefined {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const key = rawHeaders[i] as Buffer
+    if (key.length === name.length && key.toString('latin1').toLowerCase() === name)
+      return (rawHeaders[i + 1] as Buffer).toString('latin1')
+  }
+  return undefined
+}

@@ -1,0 +1,11 @@
+/** tulle: an in-process service mesh for Node.js. */
+export type { MeshOptions } from './config.ts'
+export type { Code } from './core/codes.ts'
+export { type AttemptReport, isMeshError, MeshError } from './core/errors.ts'
+export type { AccessLog, AccessLogEntry, CallEvent, RequestEvent } from './core/events.ts'
+export type { Logger } from './core/ports.ts'
+export type { MeshFetch, MeshFetchInit, MeshRequest, MeshRequestOptions } from './http/fetch.ts'
+export type { MeshCallOptions } from './http/options.ts'
+export { createMesh, type Mesh } from './mesh.ts'
+export type { Description, Health } from './report.ts'
+export type { MeshServer, ServeOptions } from './server/http.ts'

@@ -1,0 +1,83 @@
+import type { PolicyFeed, PolicyUpdate } from './control/feed.ts'
+import type { Events } from './core/events.ts'
+import type { Snapshot } from './core/plan.ts'
+import type { Logger, Part } from './core/ports.ts'
+import { BUILT_IN, compile } from './policy/compile.ts'
+import { problemText } from './policy/problem.ts'
+import type { AnyPiece } from './policy/schema.ts'
+
+export interface PoliciesOptions {
+  /** Undefined: no policy was given, the built-in defaults apply. */
+  readonly feed: PolicyFeed | undefined
+  readonly pieces: readonly AnyPiece[]
+  /** Services known without any policy; asked at every compilation. */
+  known(): Iterable<string>
+  /** Puts a snapshot in force. Where it throws, the one before stays. */
+  apply(snapshot: Snapshot): void
+  readonly events: Events
+  readonly log: Logger
+}
+
+/** Turns what the policy feed brings into snapshots in force, and remembers what was refused. */
+export class Policies implements Part {
+  readonly name = 'policy'
+  readonly #options: PoliciesOptions
+  #snapshot: Snapshot | undefined
+  #refused: readonly string[] = []
+  #stop: (() => void) | undefined
+
+  constructor(options: PoliciesOptions) {
+    this.#options = options
+  }
+
+  /** What was refused and why, one line each; empty when all is well. */
+  get refused(): readonly string[] {
+    return this.#refused
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { feed } = this.#options
+    if (feed === undefined) {
+      this.#apply({ version: BUILT_IN, documents: [], problems: [] })
+      return
+    }
+    this.#stop = feed.onUpdate((update) => this.#follow(update))
+    await feed.start(signal)
+    if (feed.current !== undefined) this.#apply(feed.current)
+  }
+
+  async close(): Promise<void> {
+    this.#stop?.()
+    await this.#options.feed?.close()
+  }
+
+  /** A later update must not throw into the feed, and must not take a good policy away. */
+  #follow(update: PolicyUpdate): void {
+    try {
+      this.#apply(update)
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      this.#refuse([`the policy could not be put in force: ${message}`])
+    }
+  }
+
+  #apply({ version, documents, problems }: PolicyUpdate): void {
+    const { pieces, known, apply, events, log } = this.#options
+    const previous = this.#snapshot
+    const compiled = compile(documents, pieces, { knownServices: known(), previous, version })
+    if (previous?.version !== version) {
+      apply(compiled.snapshot)
+      this.#snapshot = compiled.snapshot
+      events.emit('policy-applied', { version, documents: documents.length })
+      log.info('policy in force', { version, documents: documents.map(({ name }) => name) })
+    }
+    this.#refuse([...problems, ...compiled.problems].map(problemText))
+  }
+
+  #refuse(refused: readonly string[]): void {
+    this.#refused = refused
+    if (refused.length === 0) return
+    this.#options.log.error(`policy refused, the last good one stays in force: ${refused.join('; ')}`)
+    this.#options.events.emit('policy-refused', { document: refused[0] ?? '', problems: refused })
+  }
+}

@@ -1,0 +1,91 @@
+import { inspect } from 'node:util'
+import type { LifecycleState } from './core/runtime.ts'
+import type { ServiceView } from './endpoints/view.ts'
+import type { BuiltLayer } from './stack.ts'
+
+/** `mesh.health()`: what state the mesh is in, and what is not as it should be. */
+export interface Health {
+  readonly service: string
+  readonly state: LifecycleState
+  /** True where the mesh serves and nothing is degraded. */
+  readonly ok: boolean
+  /** What is degraded, one sentence each; never fatal. */
+  readonly degraded: readonly string[]
+  readonly policy: PolicyHealth
+  readonly services: readonly Omit<ServiceView, 'endpoints'>[]
+  /** Inbound requests being handled now. */
+  readonly inFlight: number
+}
+
+export interface PolicyHealth {
+  /** Of the policy in force: a hash of its documents, or `built-in`. */
+  readonly version: string
+  /** What was refused and why; the last good form stays in force. Empty when all is well. */
+  readonly refused: readonly string[]
+}
+
+/** `mesh.describe(service)`: the layers of every route as built, and what is known of every endpoint. */
+export class Description {
+  readonly service: string
+  readonly policyVersion: string
+  readonly hosts: readonly string[]
+  readonly routes: readonly RouteDescription[]
+  readonly endpointLayers: readonly BuiltLayer[]
+  readonly endpoints: ServiceView['endpoints']
+
+  constructor(
+    parts: Pick<
+      Description,
+      'service' | 'policyVersion' | 'hosts' | 'routes' | 'endpointLayers' | 'endpoints'
+    >,
+  ) {
+    this.service = parts.service
+    this.policyVersion = parts.policyVersion
+    this.hosts = parts.hosts
+    this.routes = parts.routes
+    this.endpointLayers = parts.endpointLayers
+    this.endpoints = parts.endpoints
+  }
+
+  /** For people: one layer a line, nearest to the application first. */
+  toString(): string {
+    const layers = (list: readonly BuiltLayer[]): string[] =>
+      list.map(({ role, params, why }) => `  ${role.padEnd(12)} ${shown(params)}${why}`)
+    const routes = this.routes.flatMap(({ name, match, layers: built }) => [
+      `${name}${match === '' ? '' : `  ${match}`}`,
+      ...layers(built),
+    ])
+    const endpoints = this.endpoints.map(
+      ({ id, inFlight, expectedMs, ejected }) =>
+        `  ${id.padEnd(24)} ${inFlight} in flight, expected ${expectedMs} ms${ejected ? ', ejected' : ''}`,
+    )
+    return [
+      `${this.service}  policy ${this.policyVersion}${this.hosts.length === 0 ? '' : `  hosts ${this.hosts.join(', ')}`}`,
+      ...routes,
+      'every endpoint',
+      ...layers(this.endpointLayers),
+      `endpoints: ${this.endpoints.length}`,
+      ...endpoints,
+    ].join('\n')
+  }
+
+  [inspect.custom](): string {
+    return this.toString()
+  }
+}
+
+export interface RouteDescription {
+  readonly name: string
+  /** What it matches; empty for the catch-all. */
+  readonly match: string
+  readonly layers: readonly BuiltLayer[]
+}
+
+function shown(params: unknown): string {
+  if (params === undefined) return ''
+  const text =
+    typeof params === 'object'
+      ? inspect(params, { breakLength: Number.POSITIVE_INFINITY, depth: 3 })
+      : String(params)
+  return `${text}  `
+}
