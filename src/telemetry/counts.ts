@@ -17,8 +17,8 @@ interface ServiceCounts {
   breaker: EventMap['breaker']['state']
 }
 
-/** Addresses beyond this are reported as one: an exporter has no use for ten thousand of them. */
-const MAX_ENDPOINTS = 1000
+/** Addresses beyond this are reported as one: three sets each, and an SDK keeps 2,000 of an instrument. */
+const MAX_ENDPOINTS = 500
 const BREAKER = { closed: 0, 'half-open': 1, open: 2 } as const
 
 /**

@@ -71,6 +71,13 @@ export class TestMeters {
       .flatMap((metric) => metric.dataPoints as DataPoint<any>[])
   }
 
+  /** The one data point that has these attributes. */
+  async point(name: string, attributes: object): Promise<DataPoint<any> | undefined> {
+    return (await this.points(name)).find((point) =>
+      Object.entries(attributes).every(([key, value]) => point.attributes[key] === value),
+    )
+  }
+
   async stop(): Promise<void> {
     metrics.disable()
     await this.#provider.shutdown()
