@@ -12,6 +12,8 @@ import { covered, type RetryParams, retryPiece } from './retry-policy.ts'
 export interface Spent {
   /** Endpoints that were tried. */
   readonly endpoints: number
+  /** The latest attempt went where an earlier one had been: nothing untried is in rotation. */
+  readonly repeated: boolean
   /** Retries that were charged. */
   readonly retries: number
   /** Back-offs since a peer last said how long to wait. */
@@ -61,7 +63,7 @@ export class RetryRule {
   decide(call: Call<unknown>, outcome: Outcome, spent: Spent, nowMs: number): Decision | undefined {
     if (outcome.class !== 'failure' || outcome.committed || isRefusal(outcome)) return undefined
     if (call.options.retry === false) return undefined
-    const fresh = spent.endpoints < this.deps.service.endpoints.length
+    const fresh = !spent.repeated && spent.endpoints < this.deps.service.endpoints.length
     if (outcome.unsent && fresh && call.replayable && nowMs < call.deadline) return AT_ONCE
     return this.#params === false ? undefined : this.#charged(this.#params, call, outcome, spent, nowMs)
   }

@@ -25,6 +25,7 @@ export class Trial<W> implements Spent {
   readonly #rule: RetryRule
   retries = 0
   backoffs = 0
+  repeated = false
   #tried: Set<Endpoint> | undefined
   /** The attempt that answers for the call; undefined while waiting and when done. */
   #current: Try<W> | undefined
@@ -121,6 +122,7 @@ export class Trial<W> implements Spent {
     if (this.#reason !== undefined) return false
     if (attempt.endpoint !== undefined) {
       this.#tried ??= new Set()
+      this.repeated = this.#tried.has(attempt.endpoint)
       this.#tried.add(attempt.endpoint)
     }
     const { clock } = this.#rule.deps
