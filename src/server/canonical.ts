@@ -82,6 +82,7 @@ class Reading implements CanonicalRequest {
   previousAttempts: string | undefined
   spoofed: number[] | undefined
   #host: string | undefined
+  #codings: string | undefined
 
   headers(raw: readonly string[]): string | undefined {
     for (let index = 0; index < raw.length; index += 2) {
@@ -106,6 +107,10 @@ class Reading implements CanonicalRequest {
       case ':authority':
         this.authority = canonicalAuthority(value)
         return this.authority === undefined ? ':authority is no host name.' : undefined
+      case 'transfer-encoding':
+        if (this.#codings !== undefined) return 'There is more than one Transfer-Encoding header.'
+        this.#codings = value
+        return framed(value) ? undefined : 'The body of the request does not end with the chunked coding.'
       case TRACEPARENT:
         this.traceparent = [...this.traceparent, value]
         return undefined
@@ -152,6 +157,12 @@ class Reading implements CanonicalRequest {
     if (mark !== -1) this.query = target.slice(mark)
     return undefined
   }
+}
+
+/** RFC 9112, 6.3: chunked comes last and once, or nobody knows where the body ends. Node finds out after the handler has begun. */
+function framed(codings: string): boolean {
+  const all = codings.toLowerCase().split(',')
+  return all.findIndex((coding) => coding.trim() === 'chunked') === all.length - 1
 }
 
 function canonicalAuthority(value: string): string | undefined {

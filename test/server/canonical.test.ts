@@ -105,6 +105,22 @@ test('names that others would read as ours are refused, other underscores are no
   accepted('/', ['x_request_id', '1', '_', '1'])
 })
 
+test('a body whose end is not certain is refused', () => {
+  for (const coding of [
+    'xchunked',
+    'chunked, identity',
+    'chunked, chunked',
+    'gzip',
+    '',
+    'chunked;q=1',
+    '\tidentity',
+  ])
+    assert.equal(read('/', ['Transfer-Encoding', coding]), 'TULLE_BAD_REQUEST', coding)
+  assert.equal(read('/', ['transfer-encoding', 'gzip', 'transfer-encoding', 'chunked']), 'TULLE_BAD_REQUEST')
+  accepted('/', ['transfer-encoding', 'Chunked'])
+  accepted('/', ['transfer-encoding', 'gzip , chunked'])
+})
+
 test('a hundred headers are accepted and one more is refused', () => {
   const headers = (count: number): string[] =>
     Array.from({ length: count * 2 }, (_, at) => (at % 2 === 0 ? `x-${at}` : '1'))
