@@ -1,9 +1,10 @@
 import { Command, CommanderError } from 'commander'
+import { registerConfig } from './config.ts'
 import { Failed, type Io } from './io.ts'
 import { registerPolicy } from './policy.ts'
 
 /** Each command is a file that registers itself: one line here. */
-const COMMANDS: readonly ((program: Command, io: Io) => void)[] = [registerPolicy]
+const COMMANDS: readonly ((program: Command, io: Io) => void)[] = [registerPolicy, registerConfig]
 
 /**
  * Runs one command line of `tulle`. Resolves with the exit code: 0 good, 1 what was asked for found mistakes, 2 it

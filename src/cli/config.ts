@@ -1,0 +1,50 @@
+import type { Command } from 'commander'
+import { type Config, readConfig } from '../config.ts'
+import { isMeshError } from '../core/errors.ts'
+import { Failed, type Io } from './io.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** `tulle config`: what a mesh started in this environment would run with, and where each value comes from. */
+export function registerConfig(program: Command, io: Io, env: Env = process.env): void {
+  program
+    .command('config')
+    .description('print the effective configuration and the source of each value, secrets masked')
+    .option('--json', 'print one JSON object instead of lines')
+    .action(({ json }: { readonly json?: boolean }) => {
+      const config = read(env, io)
+      io.out(json === true ? `${JSON.stringify(object(config), null, 2)}\n` : lines(config))
+    })
+}
+
+function read(env: Env, io: Io): Config {
+  try {
+    return readConfig({ env })
+  } catch (error) {
+    if (!isMeshError(error)) throw error
+    io.err(`${error.message}\n${error.hint}\n`)
+    throw new Failed()
+  }
+}
+
+const valueOf = (shown: string): string => (shown === '' ? '(none)' : shown)
+
+function lines({ origins, warnings }: Config): string {
+  const names = Math.max(...origins.map(({ setting }) => setting.variable.length))
+  const sources = Math.max(...origins.map(({ source }) => source.length))
+  return [
+    ...origins.map(
+      ({ setting, shown, source }) =>
+        `${setting.variable.padEnd(names)}  ${source.padEnd(sources)}  ${valueOf(shown)}`,
+    ),
+    ...warnings.map((warning) => `warning: ${warning}`),
+    '',
+  ].join('\n')
+}
+
+function object({ origins, warnings }: Config): object {
+  const values = origins.map(
+    ({ setting, shown, source }) => [setting.variable, { value: shown, source }] as const,
+  )
+  return { values: Object.fromEntries(values), warnings }
+}
