@@ -27,7 +27,7 @@ function read(env: Env, io: Io): Config {
   }
 }
 
-const valueOf = (shown: string): string => (shown === '' ? '(none)' : shown)
+const textOf = (shown: string): string => (shown === '' ? '(none)' : shown)
 
 function lines({ origins, warnings }: Config): string {
   const names = Math.max(...origins.map(({ setting }) => setting.variable.length))
@@ -35,7 +35,7 @@ function lines({ origins, warnings }: Config): string {
   return [
     ...origins.map(
       ({ setting, shown, source }) =>
-        `${setting.variable.padEnd(names)}  ${source.padEnd(sources)}  ${valueOf(shown)}`,
+        `${setting.variable.padEnd(names)}  ${source.padEnd(sources)}  ${textOf(shown)}`,
     ),
     ...warnings.map((warning) => `warning: ${warning}`),
     '',
