@@ -1,4 +1,4 @@
-import { conflicts } from './conflicts.ts'
+import { clash, conflicts } from './conflicts.ts'
 import type { PolicyDocument } from './document.ts'
 import type { Problem } from './problem.ts'
 
@@ -22,17 +22,15 @@ export function admit(
 ): Admitted {
   const documents = new Map(candidates)
   const problems: Problem[] = []
-  for (
-    let clash = conflicts(documents.values())[0];
-    clash !== undefined;
-    clash = conflicts(documents.values())[0]
-  ) {
-    const { earlier, later, problem } = clash
-    const refused = changed(inForce, documents, later) ? later : earlier
-    const lastGood = inForce.get(refused)
-    if (lastGood === undefined || lastGood === documents.get(refused)) documents.delete(refused)
-    else documents.set(refused, lastGood)
-    problems.push(problem)
+  for (;;) {
+    const [conflict] = conflicts(documents.values())
+    if (conflict === undefined) break
+    const refused = changed(inForce, documents, conflict.later.document.name) ? 'later' : 'earlier'
+    const { name } = conflict[refused].document
+    const lastGood = inForce.get(name)
+    if (lastGood === undefined || lastGood === documents.get(name)) documents.delete(name)
+    else documents.set(name, lastGood)
+    problems.push(clash(conflict, refused))
   }
   return { documents, problems }
 }

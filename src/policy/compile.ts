@@ -1,6 +1,6 @@
 import type { RouteTraits } from '../core/piece.ts'
 import type { Params, Route, ServicePlan, Snapshot } from '../core/plan.ts'
-import { compare, conflicts } from './conflicts.ts'
+import { clash, compare, conflicts } from './conflicts.ts'
 import type { Level, PolicyDocument, RouteEntry, ServiceEntry } from './document.ts'
 import { RouteTable } from './match.ts'
 import { deepFreeze, settle } from './merge.ts'
@@ -37,9 +37,12 @@ export function compile(
   modules: readonly AnyPiece[],
   { knownServices = [], previous, version }: CompileOptions,
 ): Compiled {
-  const clashes = conflicts(documents)
-  const refused = new Set(clashes.map(({ later }) => later))
-  const used = [...documents].filter(({ name }) => !refused.has(name)).sort((a, b) => compare(a.name, b.name))
+  const all = [...documents]
+  const clashes = conflicts(all)
+  const refused = new Set(clashes.map(({ later }) => later.document))
+  const used = all
+    .filter((document) => !refused.has(document))
+    .sort((a, b) => compare(a.name, b.name))
   const general = used.find(({ defaults }) => defaults !== undefined)
   const pieces = allPieces(modules)
   const services = new Map<string, ServicePlan>()
@@ -56,7 +59,7 @@ export function compile(
   for (const service of knownServices) if (!services.has(service)) add(service, NOTHING, undefined)
   return {
     snapshot: Object.freeze({ version, services, hosts }),
-    problems: clashes.map(({ problem }) => problem),
+    problems: clashes.map((conflict) => clash(conflict, 'later')),
   }
 }
 
