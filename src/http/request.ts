@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import { encodeForm } from './form.ts'
 import { copyHeaders, type RequestHeaders } from './headers.ts'
 import { mistake } from './mistake.ts'
 import { isNodeStream } from './replay.ts'
@@ -44,7 +45,7 @@ export class HttpRequest {
     this.headers = copyHeaders(options.headers)
     const body: unknown = options.body ?? undefined
     this.bodyComesInPieces = comesInPieces(body)
-    this.body = body
+    this.body = isForm(body) ? encodeForm(body) : body
     this.upgrade = checkUpgrade(options.upgrade)
     this.reset = options.reset ?? undefined
     this.blocking = options.blocking ?? undefined
@@ -84,6 +85,7 @@ function comesInPieces(body: unknown): boolean {
 
 /** By their tags, as undici does: the classes of another copy of undici, and the built-in ones, are accepted too. */
 const tagOf = (body: object): unknown => (body as Record<symbol, unknown>)[Symbol.toStringTag]
-const isForm = (body: object): boolean => tagOf(body) === 'FormData' && 'append' in body
+const isForm = (body: unknown): body is object =>
+  typeof body === 'object' && body !== null && tagOf(body) === 'FormData' && 'append' in body
 const isBlob = (body: object): boolean =>
   (tagOf(body) === 'Blob' || tagOf(body) === 'File') && ('stream' in body || 'arrayBuffer' in body)
