@@ -1,4 +1,4 @@
-import { context, propagation, trace } from '@opentelemetry/api'
+import { context, diag, propagation, trace } from '@opentelemetry/api'
 import type { SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-node'
 import { MeshError } from '../core/errors.ts'
 import { batched, processorsFrom } from './exporters.ts'
@@ -17,7 +17,7 @@ export interface TelemetryOptions {
   readonly spanProcessors?: readonly SpanProcessor[] | undefined
 }
 
-/** The tracing that {@link startTelemetry} set up. */
+/** The tracing that {@link startTelemetry} set up. A collector that cannot be reached fails neither of these. */
 export interface Telemetry {
   /** Sends what is still queued. */
   flush(): Promise<void>
@@ -68,14 +68,14 @@ export function startTelemetry(options: TelemetryOptions = {}): Telemetry {
     )
   }
   const telemetry: Telemetry = {
-    flush: () => provider.forceFlush(),
+    flush: () => provider.forceFlush().catch(lost),
     async shutdown() {
       if (running !== telemetry) return
       running = undefined
       trace.disable()
       context.disable()
       propagation.disable()
-      await provider.shutdown()
+      await provider.shutdown().catch(lost)
     },
   }
   running = telemetry
@@ -83,6 +83,11 @@ export function startTelemetry(options: TelemetryOptions = {}): Telemetry {
 }
 
 const DISABLED: Telemetry = { flush: async () => {}, shutdown: async () => {} }
+
+/** Spans that could not be sent are a loss, and no reason for an application to end badly. */
+function lost(error: unknown): void {
+  diag.error('tulle: queued spans could not be sent', error)
+}
 
 function misconfigured(message: string, hint: string): MeshError {
   return new MeshError('TULLE_CONFIG', message, { layer: 'telemetry', hint })
