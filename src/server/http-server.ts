@@ -6,7 +6,7 @@ import type { Runtime } from '../core/runtime.ts'
 import { Connections } from './connections.ts'
 import { DrainingHttp } from './draining-http.ts'
 import { DEFAULT_LIMITS, type ServerLimits } from './limits.ts'
-import { refuseRaw } from './refuse.ts'
+import { refuseRaw, wasAnsweredEarly } from './refuse.ts'
 
 export interface LimitedServer {
   readonly server: Server
@@ -64,8 +64,11 @@ export function answerClientError(
   draining: DrainingHttp,
 ): void {
   const exchange = draining.of(socket as Socket)
-  const mistaken = exchange !== undefined && (exchange.answered || exchange.req.complete)
-  if (error.code === 'ECONNRESET' || mistaken) socket.destroy()
+  const answered =
+    exchange === undefined ? wasAnsweredEarly(socket) : exchange.answered || exchange.req.complete
+  if (error.code === 'ECONNRESET') socket.destroy()
+  // What was answered in good order still leaves before the connection ends.
+  else if (answered) (socket as Socket).destroySoon()
   else refuseRaw(socket, ...explained(error))
 }
 

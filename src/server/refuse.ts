@@ -40,12 +40,24 @@ function answerOf(error: MeshError, status: number = CODES[error.code].http): An
   return { status, headers, body }
 }
 
+const ANSWERED_EARLY = new WeakSet<object>()
+
+/** Remembers that a request was answered before it had arrived whole: should the rest of it be faulty, nothing is said. */
+export function answeredEarly({ req }: ServerResponse): void {
+  if (!req.complete) ANSWERED_EARLY.add(req.socket)
+}
+
+export function wasAnsweredEarly(socket: Duplex): boolean {
+  return ANSWERED_EARLY.has(socket)
+}
+
 /** Answers with an error where the head is still ours to write. */
 export function refuse(res: ServerResponse, error: MeshError): void {
   if (res.headersSent || res.destroyed) return
   const { status, headers, body } = answerOf(error)
   // What the application has set so far belongs to an answer that will not come.
   for (const name of res.getHeaderNames()) res.removeHeader(name)
+  answeredEarly(res)
   res.writeHead(status, headers)
   res.end(body)
 }

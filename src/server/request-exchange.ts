@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MeshError } from '../core/errors.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { Exchange } from './exchange.ts'
-import { refuse, refuseRaw } from './refuse.ts'
+import { answeredEarly, refuse, refuseRaw } from './refuse.ts'
 
 /** The application as plain Node knows it. A promise it returns is awaited for its rejection alone. */
 export type Listener = (req: IncomingMessage, res: ServerResponse) => unknown
@@ -22,7 +22,10 @@ export class RequestExchange extends Exchange {
     super(runtime, req, onOver)
     this.#res = res
     this.#listener = listener
-    res.once('finish', () => this.done(res.statusCode))
+    res.once('finish', () => {
+      answeredEarly(res)
+      this.done(res.statusCode)
+    })
     res.once('close', () => this.gone())
   }
 
