@@ -5,9 +5,8 @@ import { PolicyFileSource } from './control/file.ts'
 import { InlinePolicy } from './control/inline.ts'
 import { nearest } from './control/nearest.ts'
 import type { EndpointState } from './core/endpoint.ts'
-import type { Events } from './core/events.ts'
 import type { Leaf, LeafFactory } from './core/leaf.ts'
-import type { Logger } from './core/ports.ts'
+import type { Clock, Logger } from './core/ports.ts'
 import { sources } from './discovery/index.ts'
 import { Endpoints } from './endpoints/registry.ts'
 import { ServiceTable, type TableDeps } from './endpoints/table.ts'
@@ -50,6 +49,7 @@ export interface Whole {
 
 /** Builds and connects the parts: the one place where platform, rooms and configuration meet. Does no I/O. */
 export function assemble(config: Config, whole: Whole): Assembly {
+  const { clock = systemClock, random = systemRandom } = config
   const log = createLogger(config.log, config.logger)
   const events = new EventBus((name, error) =>
     log.error('a listener threw', { event: name, error: String(error) }),
@@ -57,8 +57,8 @@ export function assemble(config: Config, whole: Whole): Assembly {
   if (config.accessLog !== undefined) attachAccessLog(config.accessLog, events, log)
   const gate = createGate()
   const tables = tableDeps(
-    events,
-    createHttpLeafFactory({ clock: systemClock, wall: systemWall }),
+    { clock, random, events },
+    createHttpLeafFactory({ clock, wall: systemWall }),
     () => runtime,
   )
   const plan = builtInPlan(config.service, policyPieces)
@@ -67,7 +67,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
   const source = sources.static!({ endpoints: config.endpoints })
   const addresses = new Addresses(source, endpoints, log)
   const policies = new Policies({
-    feed: feedOf(config),
+    feed: feedOf(config, clock),
     pieces: policyPieces,
     known: () => source.known(),
     apply: (snapshot) => {
@@ -77,14 +77,14 @@ export function assemble(config: Config, whole: Whole): Assembly {
     events,
     log,
   })
-  const lifecycle = new Lifecycle([policies, addresses], config.startTimeoutMs, systemClock, events)
+  const lifecycle = new Lifecycle([policies, addresses], config.startTimeoutMs, clock, events)
   const world = {
     service: config.service,
     suffixes: config.suffixes,
     inboundPaths: config.paths,
-    clock: systemClock,
+    clock,
     wall: systemWall,
-    random: systemRandom,
+    random,
     events,
     log,
     ambient: ambientStore,
@@ -102,11 +102,13 @@ export function assemble(config: Config, whole: Whole): Assembly {
 }
 
 /** How endpoints get their layers: the transport of the protocol with the endpoint's stack above it. */
-function tableDeps(events: Events, leaves: LeafFactory, runtime: () => MeshRuntime): TableDeps {
+function tableDeps(
+  ports: Pick<TableDeps, 'clock' | 'random' | 'events'>,
+  leaves: LeafFactory,
+  runtime: () => MeshRuntime,
+): TableDeps {
   return {
-    clock: systemClock,
-    random: systemRandom,
-    events,
+    ...ports,
     reopenOn: [connectPiece.key],
     open: (endpoint) => layered(endpoint, leaves.open(endpoint), runtime()),
   }
@@ -118,10 +120,10 @@ function layered(endpoint: EndpointState, leaf: Leaf, runtime: MeshRuntime): Lea
   return { hop, close: () => leaf.close(), destroy: () => leaf.destroy() }
 }
 
-function feedOf({ policy, policyHosts }: Config): PolicyFeed | undefined {
+function feedOf({ policy, policyHosts }: Config, clock: Clock): PolicyFeed | undefined {
   const parse = createParser({ pieces: policyPieces, allowedHosts: policyHosts, nearest })
   if (policy === undefined || policy === '') return undefined
   return typeof policy === 'string'
-    ? new PolicyFileSource({ path: policy, parse, clock: systemClock })
+    ? new PolicyFileSource({ path: policy, parse, clock })
     : new InlinePolicy(policy, parse)
 }

@@ -2,7 +2,7 @@ import { closest } from 'fastest-levenshtein'
 import type { EndpointSpec } from './core/endpoint.ts'
 import { MeshError } from './core/errors.ts'
 import type { AccessLog } from './core/events.ts'
-import type { Logger } from './core/ports.ts'
+import type { Clock, Logger, Random } from './core/ports.ts'
 import type { PathMode } from './core/runtime.ts'
 import { type LogLevel, SETTINGS, type Setting } from './settings.ts'
 
@@ -35,6 +35,10 @@ export interface MeshOptions {
   readonly drainGrace?: number | string | undefined
   /** How long a draining instance goes on accepting; default 0. */
   readonly drainDelay?: number | string | undefined
+  /** Time, for tests: `tulle/testing` has one that moves only when told. Default the system's, monotonic. */
+  readonly clock?: Clock | undefined
+  /** Chance, for tests: uniform in [0, 1). Default the system's. */
+  readonly random?: Random | undefined
   /** The environment to read; default `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined
 }
@@ -54,6 +58,8 @@ export interface Origin {
 export interface Config extends Values {
   readonly logger: Logger | undefined
   readonly accessLog: AccessLog | undefined
+  readonly clock: Clock | undefined
+  readonly random: Random | undefined
   readonly origins: readonly Origin[]
   /** What is odd but not wrong: variables nobody knows. Logged at start. */
   readonly warnings: readonly string[]
@@ -80,6 +86,8 @@ export function readConfig(options: MeshOptions = {}): Config {
     ...(values as unknown as Values),
     logger: options.logger,
     accessLog: options.accessLog,
+    clock: options.clock,
+    random: options.random,
     origins,
     warnings: [...unknownVariables(env), ...unknownOptions(given)],
   }
@@ -139,7 +147,7 @@ function unknownVariables(env: Readonly<Record<string, string | undefined>>): st
     .map((name) => `${name} is not a variable of tulle; did you mean ${closest(name, known)}?`)
 }
 
-const OTHER_OPTIONS = ['logger', 'accessLog', 'env']
+const OTHER_OPTIONS = ['logger', 'accessLog', 'clock', 'random', 'env']
 
 function unknownOptions(given: Readonly<Record<string, unknown>>): string[] {
   const known = [...Object.values(SETTINGS).map(({ option }) => option as string), ...OTHER_OPTIONS]

@@ -10,7 +10,6 @@ import { type ServiceView, viewOf } from './endpoints/view.ts'
 import { createFetch, createRequest, type MeshFetch, type MeshRequest } from './http/fetch.ts'
 import { MeshDispatcher } from './http/seam.ts'
 import { ambientStore } from './platform/als.ts'
-import { systemClock } from './platform/clock.ts'
 import { Description, type Health } from './report.ts'
 import { drain } from './server/drain.ts'
 import { createServe } from './server/http.ts'
@@ -88,7 +87,7 @@ export class Mesh implements HasRuntime, AsyncDisposable {
       const serving = this.#assembly.runtime.servers.size > 0
       this.#assembly.lifecycle.draining()
       this.#draining = drain({
-        clock: systemClock,
+        clock: this.#assembly.runtime.clock,
         log: this.#assembly.log,
         servers: this.#assembly.runtime.servers,
         deregister: [],
@@ -152,7 +151,7 @@ export class Mesh implements HasRuntime, AsyncDisposable {
       })),
       endpointLayers:
         deps === undefined ? [] : buildEndpoint(() => NOTHING_TO_CANCEL, plan.params, deps).layers,
-      endpoints: viewOf(table, systemClock.now()).endpoints,
+      endpoints: viewOf(table, this.#assembly.runtime.clock.now()).endpoints,
     })
   }
 
@@ -171,7 +170,7 @@ export class Mesh implements HasRuntime, AsyncDisposable {
     await this.drain()
     await this.#assembly.lifecycle.close()
     const closed = Promise.all([this.#assembly.endpoints.close(), this.#assembly.own.close()])
-    const disarm = systemClock.after(this.#assembly.config.drainGraceMs, () =>
+    const disarm = this.#assembly.runtime.clock.after(this.#assembly.config.drainGraceMs, () =>
       this.#assembly.endpoints.destroy(),
     )
     await closed
