@@ -34,8 +34,10 @@ export function twoChoices<E extends Endpoint>(
   const even = sameWeights(available)
   const mean = available.reduce((sum, { weight }) => sum + weight, 0) / count
 
-  const costOf = ({ load, weight }: E, nowMs: number): number =>
-    cost(load, (even ? load.inFlight : (load.inFlight * mean) / weight) + 1, nowMs)
+  const costOf = (endpoint: E, nowMs: number): number => {
+    const { load } = endpoint
+    return cost(load, (even ? load.inFlight : (load.inFlight * mean) / endpoint.weight) + 1, nowMs)
+  }
 
   const other = (first: number): number => {
     if (!even) return draw()
