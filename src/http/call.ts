@@ -24,6 +24,9 @@ export class HttpCall implements Call<Exchange> {
   readonly affinity: string | undefined
   /** The authority of the caller's URL: what the peer gets as `Host`. */
   readonly host: string
+  readonly carriesTrace: boolean
+  /** Written by the telemetry room. */
+  span: unknown = undefined
   target: Target
   deadline = Number.POSITIVE_INFINITY
   covers: 'call' | 'head' = 'call'
@@ -45,8 +48,13 @@ export class HttpCall implements Call<Exchange> {
     this.wire = wire
     this.affinity = asked.affinity
     this.host = host
+    this.carriesTrace = request.headers.hasTraceparent
     this.target = { service: route.service }
     this.#asked = asked
+  }
+
+  get url(): string {
+    return `http://${this.host}${this.wire.request.target}`
   }
 
   /** A body in memory can always be sent again; one that comes in pieces only while all of it is kept. */

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import { IDEMPOTENCY_KEY } from '../core/header-names.ts'
+import { IDEMPOTENCY_KEY, TRACEPARENT } from '../core/header-names.ts'
 import { mistake } from './mistake.ts'
 
 /** Names and values in turn, as undici takes them: nothing in here is shared with the caller. */
@@ -9,6 +9,7 @@ export interface RequestHeaders {
   readonly flat: FlatHeaders
   readonly hasHost: boolean
   readonly hasIdempotencyKey: boolean
+  readonly hasTraceparent: boolean
 }
 
 /** Horizontal tab, visible ASCII and obs-text (RFC 9110, 5.5): what is left out is how headers are smuggled. */
@@ -41,6 +42,7 @@ class Copy implements RequestHeaders {
   readonly flat: FlatHeaders = []
   hasHost = false
   hasIdempotencyKey = false
+  hasTraceparent = false
 
   add(name: unknown, value: unknown): void {
     if (value === undefined) return
@@ -51,6 +53,8 @@ class Copy implements RequestHeaders {
     if (name.length === 4 && name.toLowerCase() === 'host') this.hasHost = true
     else if (name.length === IDEMPOTENCY_KEY.length && name.toLowerCase() === IDEMPOTENCY_KEY)
       this.hasIdempotencyKey = true
+    else if (name.length === TRACEPARENT.length && name.toLowerCase() === TRACEPARENT)
+      this.hasTraceparent = true
     this.flat.push(name, Array.isArray(value) ? value.map((one) => textOf(name, one)) : textOf(name, value))
   }
 }

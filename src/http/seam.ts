@@ -143,7 +143,7 @@ export class MeshDispatcher extends Dispatcher {
 
   #ambient(): Ambient {
     const ambient = this.#runtime.ambient.get() ?? NO_AMBIENT
-    const context = this.#runtime.tracing.capture()
+    const context = this.#runtime.tracing.capture() ?? ambient.context
     return context === ambient.context ? ambient : { ...ambient, context }
   }
 
