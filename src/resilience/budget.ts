@@ -64,8 +64,9 @@ export class Budget {
       this.#withdrawals.fill(this.#withdrawn * share)
       this.#deposited *= share * BUCKETS
       this.#withdrawn *= share * BUCKETS
-      this.#latest = Math.floor((this.#latest * this.#widthMs) / (params.ttl / BUCKETS))
-      this.#widthMs = params.ttl / BUCKETS
+      const widthMs = params.ttl / BUCKETS
+      this.#latest = Math.ceil(((this.#latest + 1) * this.#widthMs) / widthMs) - 1
+      this.#widthMs = widthMs
     }
     this.#params = params
   }

@@ -126,9 +126,9 @@ export class FakeService implements ServiceState {
   }
 
   pick(attempt: Attempt<unknown>): EndpointState | undefined {
-    const fresh = this.endpoints.filter((endpoint) => !attempt.tried.has(endpoint))
-    const from = fresh.length > 0 ? fresh : this.endpoints
-    return from[this.#turn++ % from.length]
+    const from = this.#turn++
+    const inTurn = this.endpoints.map((_, n) => this.endpoints[(from + n) % this.endpoints.length])
+    return inTurn.find((endpoint) => endpoint !== undefined && !attempt.tried.has(endpoint)) ?? inTurn[0]
   }
 }
 

@@ -1,0 +1,395 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Attempt } from '../../src/core/attempt.ts'
+import type { Call } from '../../src/core/call.ts'
+import { PREVIOUS_ATTEMPTS } from '../../src/core/header-names.ts'
+import type { Hop } from '../../src/core/hop.ts'
+import type { Outcome } from '../../src/core/outcome.ts'
+import { budgetOf } from '../../src/resilience/budget.ts'
+import { type RetryParams, retry, retryPiece } from '../../src/resilience/retry.ts'
+import { layerContract } from '../contract/layer.ts'
+import { makeCall, makeDeps, makeRoute, type TestDeps } from '../kit/builders.ts'
+import { type Arrival, Recorder, ScriptedHop } from '../kit/hops.ts'
+import { answered, ok, refused, reset, undecided, unsent } from '../kit/outcomes.ts'
+import { scripted, seeded } from '../kit/random.ts'
+
+const defaults = retryPiece.defaults as RetryParams
+
+layerContract('retry', 'tries', (deps) => retry.layer(defaults, deps)!)
+layerContract('retry on everything, often', 'tries', (deps) => {
+  return retry.layer({ ...defaults, limit: 10, retryOn: ['5xx', 'rate-limited'] }, deps)!
+})
+layerContract('retry: false', 'tries', (deps) => retry.layer(false, deps)!)
+layerContract('retry refused by the call', 'tries', (deps) => retry.layer(defaults, deps)!, {
+  call: () => ({ options: { retry: false } }),
+})
+
+const picking =
+  (deps: TestDeps, below: ScriptedHop<Attempt<undefined>>): Hop<Attempt<undefined>> =>
+  (attempt, observer) => {
+    attempt.endpoint = deps.service.pick(attempt)
+    return below.hop(attempt, observer)
+  }
+
+function scene(
+  more: Partial<Call<undefined>> = {},
+  params: Partial<RetryParams> | false = {},
+  { endpoints = 3, random = scripted(0.5) } = {},
+) {
+  const deps = makeDeps({ random })
+  deps.service.populate(endpoints)
+  const below = new ScriptedHop<Attempt<undefined>>(deps.clock)
+  const hop = retry.layer(params === false ? false : { ...defaults, ...params }, deps)!(picking(deps, below))
+  const call = makeCall(more)
+  const top = new Recorder()
+  const send = () => top.send(hop, call)
+  return { deps, clock: deps.clock, below, call, top, send, hop }
+}
+const ports = (below: ScriptedHop<Attempt<undefined>>): unknown[] =>
+  below.arrived.map(({ unit }) => unit.endpoint?.port)
+
+describe('one attempt', () => {
+  test('a good answer passes through: one attempt, nothing added', () => {
+    const { below, call, top, send, clock } = scene()
+    send()
+    below.last.sent()
+    below.last.answer(ok())
+    assert.equal(top.outcome?.class, 'success')
+    assert.equal(call.attempts, 1)
+    assert.equal(call.trail, undefined)
+    assert.equal(call.endpoint?.port, 4001)
+    assert.equal(below.last.unit.outbox.size, 0)
+    assert.equal(below.last.unit.tried.size, 0)
+    assert.equal(clock.armed, 0)
+  })
+
+  test('an attempt has had a fair chance after its own bound, or half of what its route gives a call', () => {
+    const fair = (params: Partial<RetryParams>, timeout?: number): number => {
+      const { below, send } = scene(
+        { route: makeRoute({ params: timeout === undefined ? {} : { timeout } }) },
+        params,
+      )
+      send()
+      return below.last.unit.fairMs
+    }
+    assert.equal(fair({}), 7_500)
+    assert.equal(fair({}, 400), 200)
+    assert.equal(fair({ tryTimeout: 150 }, 400), 150)
+    assert.equal(fair({ tryTimeout: 350 }, 400), 200)
+  })
+})
+
+describe('what provably never left', () => {
+  test('is sent at once to each endpoint not yet tried, whatever the method, and charged to nobody', () => {
+    const { deps, clock, below, call, top, send } = scene({ method: 'POST' })
+    below.onArrival = (arrival) => {
+      if (below.arrived.length < 3) arrival.end(unsent())
+    }
+    const balance = deps.service.slot(budgetOf).balance(clock.now())
+    send()
+    assert.deepEqual(ports(below), [4001, 4002, 4003])
+    assert.equal(below.deepest, 1, 'a loop, not a recursion')
+    below.last.answer(ok())
+    assert.equal(top.outcome?.class, 'success')
+    assert.ok(deps.service.slot(budgetOf).balance(clock.now()) >= balance, 'the budget is untouched')
+    assert.deepEqual(
+      call.trail?.map(({ endpoint, cause, phase }) => [endpoint, cause, phase]),
+      [
+        ['127.0.0.1:4001', 'TULLE_CONNECT', 'connect'],
+        ['127.0.0.1:4002', 'TULLE_CONNECT', 'connect'],
+      ],
+    )
+  })
+
+  test('is charged and waits once every endpoint was tried', () => {
+    const { clock, below, top, send } = scene({ method: 'POST' })
+    below.onArrival = (arrival) => arrival.end(unsent())
+    send()
+    assert.equal(below.arrived.length, 3)
+    clock.advance(12)
+    assert.equal(below.arrived.length, 3, 'U(0, 25 ms) drawn in the middle')
+    clock.advance(1)
+    assert.equal(below.arrived.length, 4)
+    clock.advance(25)
+    assert.equal(below.arrived.length, 5)
+    assert.equal(top.outcome?.condition, 'connect-failure')
+    assert.equal(clock.armed, 0)
+  })
+
+  test('is sent again even where the policy says retry: false', () => {
+    const { below, top, send } = scene({ method: 'POST' }, false)
+    below.onArrival = (arrival) => arrival.end(unsent('refused-stream'))
+    send()
+    assert.equal(below.arrived.length, 3)
+    assert.equal(top.outcome?.condition, 'refused-stream')
+  })
+
+  test('is not sent again where the call says retry: false', () => {
+    const { below, top, send } = scene({ options: { retry: false } })
+    send()
+    below.last.end(unsent())
+    assert.equal(below.arrived.length, 1)
+    assert.equal(top.outcome?.unsent, true)
+  })
+
+  test('is not sent again without its body, nor after the deadline', () => {
+    for (const more of [{ replayable: false }, { deadline: 1_000_000 }]) {
+      const { below, send } = scene(more)
+      send()
+      below.last.end(unsent())
+      assert.equal(below.arrived.length, 1)
+    }
+  })
+
+  test('thousands of refusing endpoints are a loop, not a stack', () => {
+    const { below, top, send } = scene({}, {}, { endpoints: 1_000 })
+    below.onArrival = (arrival) => arrival.end(unsent())
+    send()
+    assert.equal(below.arrived.length, 1_000)
+    top.cancel('caller')
+  })
+})
+
+describe('what may have been executed', () => {
+  const again = (
+    outcome: Outcome,
+    more: Partial<Call<undefined>> = {},
+    params: Partial<RetryParams> = {},
+  ): boolean => {
+    const { clock, below, send } = scene(more, params)
+    send()
+    if (outcome.error === undefined) below.last.answer(outcome)
+    else below.last.end(outcome)
+    clock.advance(1000)
+    return below.arrived.length > 1
+  }
+
+  test('is sent again only if the call is idempotent', () => {
+    for (const outcome of [answered('gateway-error'), reset()]) {
+      assert.equal(again(outcome), true)
+      assert.equal(again(outcome, { method: 'POST' }), false)
+      assert.equal(again(outcome, { method: 'POST', idempotent: true }), true)
+    }
+  })
+
+  test('is sent again only on the conditions of the policy', () => {
+    assert.equal(again(answered('5xx')), false)
+    assert.equal(again(answered('rate-limited')), false)
+    assert.equal(again(answered('5xx'), {}, { retryOn: ['5xx'] }), true)
+    assert.equal(again(reset(), {}, { retryOn: ['5xx'] }), true)
+    assert.equal(again(reset(), {}, { retryOn: ['gateway-error'] }), false)
+    assert.equal(again({ ...reset(), condition: 'try-timeout' }, {}, { retryOn: ['gateway-error'] }), true)
+    assert.equal(again({ ...reset(), condition: 'deadline' }, {}, { retryOn: ['5xx'] }), false)
+  })
+
+  test('never without its body', () => {
+    assert.equal(again(answered(), { replayable: false }), false)
+  })
+
+  test('whether the body can be had is asked at the moment of decision', () => {
+    let replayable = true
+    const { below, call, send } = scene({ method: 'PUT' })
+    Object.defineProperty(call, 'replayable', { get: () => replayable })
+    send()
+    replayable = false
+    assert.equal(below.last.head(answered()), 'deliver')
+  })
+
+  test('a refusal of ours is never retried', () => {
+    assert.equal(again(refused()), false)
+  })
+})
+
+describe('an answer that failed', () => {
+  test('is discarded when another attempt follows, and the last one is delivered as it is', () => {
+    const { clock, below, call, top, send } = scene()
+    send()
+    assert.equal(below.last.head(answered()), 'discard')
+    assert.equal(top.sentCount, 0)
+    below.last.end(answered())
+    clock.advance(13)
+    assert.equal(below.last.unit.outbox.get(PREVIOUS_ATTEMPTS), '1')
+    assert.equal(below.last.head(answered()), 'discard')
+    clock.advance(25)
+    assert.equal(below.last.unit.outbox.get(PREVIOUS_ATTEMPTS), '2')
+    assert.equal(below.last.head(answered()), 'deliver')
+    below.last.end(answered())
+    assert.equal(top.headOutcome?.code, 503)
+    assert.equal(top.outcome?.class, 'failure')
+    assert.equal(call.attempts, 3)
+    assert.deepEqual(
+      call.trail?.map(({ cause }) => cause),
+      ['503', '503', '503'],
+    )
+    assert.deepEqual(ports(below), [4001, 4002, 4003])
+  })
+
+  test('the next attempt does not wait for the discarded body, whose end then matters to nobody', () => {
+    const { clock, below, top, send } = scene()
+    send()
+    const first = below.last
+    first.head(answered())
+    clock.advance(13)
+    below.last.head(ok())
+    first.end(reset())
+    assert.equal(top.ended, false)
+    below.last.end(ok())
+    assert.equal(top.outcome?.class, 'success')
+  })
+
+  test('is delivered once anything of an answer reached the caller', () => {
+    const { below, top, send, clock } = scene()
+    send()
+    below.last.head(undecided())
+    below.last.end(reset())
+    assert.equal(top.outcome?.class, 'failure')
+    assert.equal(top.outcome.committed, true)
+    assert.equal(clock.armed, 0)
+  })
+
+  test('with a pushback waits what it says, and with a negative one is delivered', () => {
+    const { clock, below, send } = scene({}, {}, { random: scripted(0.5, 0) })
+    send()
+    below.last.head(answered('gateway-error', { retryAfterMs: 2_000 }))
+    clock.advance(1_999)
+    assert.equal(below.arrived.length, 1)
+    clock.advance(1)
+    assert.equal(below.arrived.length, 2)
+    assert.equal(below.last.head(answered('gateway-error', { retryAfterMs: -1 })), 'deliver')
+  })
+
+  test('with a Retry-After beyond the deadline is delivered at once', () => {
+    const { deps, clock, below, send } = scene({ deadline: 1_001_000 })
+    send()
+    assert.equal(below.last.head(answered('gateway-error', { retryAfterMs: 2_000 })), 'deliver')
+    assert.deepEqual(deps.events.of('retry-refused'), [{ service: 'orders', reason: 'deadline' }])
+    assert.equal(clock.armed, 0)
+  })
+})
+
+describe('the limits', () => {
+  test('a retry that could not be answered in the time left is not made', () => {
+    const { deps, below, send } = scene({ deadline: 1_000_100 })
+    for (const endpoint of deps.service.endpoints) endpoint.load.ewmaMs = 90
+    send()
+    assert.equal(
+      below.last.head(answered()),
+      'deliver',
+      '12.5 ms of back-off and 90 ms for an answer are too much',
+    )
+    const other = scene({ deadline: 1_000_103 })
+    for (const endpoint of other.deps.service.endpoints) endpoint.load.ewmaMs = 90
+    other.send()
+    assert.equal(other.below.last.head(answered()), 'discard')
+  })
+
+  test('an empty budget delivers the answer, and says so', () => {
+    const { deps, below, send } = scene()
+    const budget = deps.service.slot(budgetOf)
+    while (budget.withdraw(deps.clock.now()));
+    send()
+    assert.equal(below.last.head(answered()), 'deliver')
+    assert.deepEqual(deps.events.of('retry-refused'), [{ service: 'orders', reason: 'budget' }])
+  })
+
+  test('the budget of the plan in force applies, not that of the plan a call began with', () => {
+    const { deps, below, send } = scene()
+    deps.service.plan = {
+      ...deps.service.plan,
+      params: { retry: { ...defaults, budget: { ratio: 0, minPerSecond: 0, ttl: 10_000 } } },
+    }
+    send()
+    assert.equal(below.last.head(answered()), 'deliver')
+  })
+
+  test('every retry is an event', () => {
+    const { deps, clock, below, send } = scene()
+    send()
+    below.last.end(unsent())
+    below.last.answer(answered())
+    clock.advance(25)
+    below.last.answer(ok())
+    assert.deepEqual(deps.events.of('retry'), [
+      { service: 'orders', number: 2, afterMs: 0, condition: 'connect-failure', transparent: true },
+      { service: 'orders', number: 3, afterMs: 12.5, condition: 'gateway-error', transparent: false },
+    ])
+  })
+})
+
+describe('cancel', () => {
+  test('during a back-off ends the call at once', () => {
+    const { clock, below, top, send } = scene()
+    send()
+    below.last.answer(answered())
+    top.cancel('caller')
+    assert.equal(top.outcome?.class, 'ignored')
+    assert.equal(clock.armed, 0)
+    assert.equal(below.arrived.length, 1)
+  })
+
+  test('a deadline in a back-off carries its error up', () => {
+    const { top, below, send } = scene()
+    send()
+    below.last.end(reset())
+    const error = refused().error
+    top.cancel('deadline', error)
+    assert.equal(top.outcome?.condition, 'deadline')
+    assert.equal(top.outcome.error, error)
+  })
+
+  test('from inside the head of a later attempt reaches that attempt', () => {
+    const { clock, below, top, send } = scene()
+    top.onHead = () => top.cancel('caller')
+    send()
+    below.last.answer(answered())
+    below.onArrival = (arrival: Arrival<Attempt<undefined>>) => arrival.head(ok())
+    clock.advance(25)
+    assert.equal(top.outcome?.class, 'ignored')
+    assert.equal(below.live.length, 0)
+  })
+
+  test('a cancelled attempt is not retried, whatever its outcome says', () => {
+    const { clock, below, top, send } = scene()
+    below.fairMs = 0
+    send()
+    top.cancel('deadline')
+    assert.equal(top.outcome?.class, 'failure')
+    clock.advance(1000)
+    assert.equal(below.arrived.length, 1)
+  })
+})
+
+test('under a full outage retries add at most a fifth and three per second to the load', () => {
+  const deps = makeDeps({ random: seeded(7) })
+  deps.service.populate(3)
+  const below = new ScriptedHop<Attempt<undefined>>(deps.clock)
+  below.onArrival = (arrival) => arrival.answer(answered())
+  const hop = retry.layer({ ...defaults, limit: 10 }, deps)!(picking(deps, below))
+  const seconds = 60
+  let calls = 0
+  for (let ms = 0; ms < seconds * 1000; ms += 5) {
+    calls++
+    new Recorder().send(hop, makeCall({ deadline: deps.clock.now() + 15_000 }))
+    deps.clock.advance(5)
+  }
+  const retries = below.arrived.length - calls
+  assert.ok(retries <= 0.2 * calls + 3 * (seconds + 10), `${retries} retries for ${calls} calls`)
+  assert.ok(retries >= 0.19 * calls, 'and it is used')
+})
+
+test('a tenth of all attempts failing is hidden almost wholly', () => {
+  const random = seeded(3)
+  const deps = makeDeps({ random })
+  deps.service.populate(3)
+  const below = new ScriptedHop<Attempt<undefined>>(deps.clock)
+  below.onArrival = (arrival) => (random() < 0.1 ? arrival.end(reset()) : arrival.answer(ok()))
+  const hop = retry.layer(defaults, deps)!(picking(deps, below))
+  const tops: Recorder[] = []
+  for (let n = 0; n < 5_000; n++) {
+    tops.push(new Recorder().send(hop, makeCall()))
+    deps.clock.advance(2)
+  }
+  deps.clock.advance(1000)
+  const good = tops.filter((top) => top.outcome?.class === 'success').length
+  assert.ok(good / tops.length >= 1 - 0.1 ** 3 - 0.002, `${good} of ${tops.length}`)
+})
