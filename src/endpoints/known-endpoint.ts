@@ -1,7 +1,7 @@
 import { newLoad } from '../balance/ewma.ts'
 import type { Attempt } from '../core/attempt.ts'
 import type { Call } from '../core/call.ts'
-import { type EndpointSpec, type EndpointState, endpointId, type Load } from '../core/endpoint.ts'
+import type { EndpointSpec, EndpointState, Load } from '../core/endpoint.ts'
 import type { Hop } from '../core/hop.ts'
 import type { Leaf } from '../core/leaf.ts'
 import type { PolicyPiece } from '../core/piece.ts'
@@ -38,10 +38,10 @@ export class KnownEndpoint implements EndpointState {
   #slots: Slots | undefined
   #leaves: Map<Protocol, Leaf> | undefined
 
-  constructor(service: Owner, spec: EndpointSpec, nowMs: number) {
+  constructor(service: Owner, id: string, spec: EndpointSpec, nowMs: number) {
     this.service = service
     this.#spec = spec
-    this.id = endpointId(spec.address, spec.port)
+    this.id = id
     this.load = newLoad(nowMs)
   }
 

@@ -17,7 +17,7 @@ export interface Reconciled {
 export function reconcile(
   before: ReadonlyMap<string, KnownEndpoint>,
   set: EndpointSet,
-  make: (spec: EndpointSpec) => KnownEndpoint,
+  make: (id: string, spec: EndpointSpec) => KnownEndpoint,
 ): Reconciled {
   const known = new Map<string, KnownEndpoint>()
   let added = 0
@@ -27,11 +27,12 @@ export function reconcile(
     if (known.has(id)) continue
     const same = before.get(id)
     if (same === undefined || same.identity !== spec.identity) {
-      known.set(id, make(spec))
+      known.set(id, make(id, spec))
       added++
       continue
     }
-    known.set(id, same)
+    // Under the string it already has: the next comparison is one of pointers.
+    known.set(same.id, same)
     reweighted ||= same.weight !== weightOf(spec)
     same.update(spec)
   }

@@ -101,7 +101,7 @@ export class ServiceTable implements Owner {
   /** The whole set as a source knows it now; removals take effect at once. */
   apply(set: EndpointSet): void {
     const nowMs = this.#deps.clock.now()
-    const next = reconcile(this.#known, set, (spec) => new KnownEndpoint(this, spec, nowMs))
+    const next = reconcile(this.#known, set, (id, spec) => new KnownEndpoint(this, id, spec, nowMs))
     this.#known = next.known
     if (next.changed) this.#rotation.setKnown([...next.known.values()])
     for (const endpoint of next.removed) this.#retire(endpoint)

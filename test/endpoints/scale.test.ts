@@ -6,7 +6,7 @@ import type { EndpointSet } from '../../src/core/endpoint.ts'
 import { makeAttempt } from '../kit/builders.ts'
 import { makeTable } from '../kit/table.ts'
 
-/** Limits of PERFORMANCE.md T7, T8 and T9; real time fails only at ten times the limit. */
+/** Limits of PERFORMANCE.md T7 and T9. Processor time, not the wall's; it fails only at ten times the limit. */
 const COUNT = 10_000
 const LIMIT_MS = 20
 const LIMIT_BYTES = 512
@@ -20,7 +20,7 @@ function specs(from: number, count: number): EndpointSet {
   }
 }
 
-test('a set of 10,000 endpoints is in the picker within 20 ms, whatever changed in it', (t) => {
+test('a set of 10,000 endpoints is in the picker within 20 ms of work, whatever changed in it', (t) => {
   const { table } = makeTable(0)
   const sets: readonly (readonly [string, EndpointSet])[] = [
     ['first', specs(0, COUNT)],
@@ -30,10 +30,11 @@ test('a set of 10,000 endpoints is in the picker within 20 ms, whatever changed 
     ['all removed', { endpoints: [] }],
   ]
   for (const [what, set] of sets) {
-    const started = performance.now()
+    const started = process.cpuUsage()
     table.apply(set)
     const picked = table.pick(makeAttempt())
-    const ms = performance.now() - started
+    const { user, system } = process.cpuUsage(started)
+    const ms = (user + system) / 1000
     assert.equal(picked === undefined, set.endpoints.length === 0)
     t.diagnostic(`${what}: ${ms.toFixed(1)} ms`)
     assert.ok(ms < 10 * LIMIT_MS)
