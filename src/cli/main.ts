@@ -2,4 +2,7 @@
 import { processIo } from './io.ts'
 import { run } from './program.ts'
 
-process.exitCode = await run(process.argv.slice(2), processIo)
+// No top-level await: what loads this file with require() must not be stopped by it.
+void run(process.argv.slice(2), processIo).then((code) => {
+  process.exitCode = code
+})

@@ -43,8 +43,12 @@ export function readDocument(name: string, content: Uint8Array): Read {
     if (document === undefined || !('contents' in document))
       return refuse('empty: expected a policy document', 1, 1)
     const mistakes = [...document.errors, ...document.warnings]
-    if (mistakes.length > 0)
-      return { problems: mistakes.map((error) => syntaxProblem(name, text, error, lines)) }
+    if (mistakes.length > 0) {
+      // What follows the first mistake of syntax is mostly its echo; a key that is twice here has none.
+      const first = mistakes.find(({ code }) => code !== 'DUPLICATE_KEY')
+      const telling = mistakes.filter((error) => error === first || error.code === 'DUPLICATE_KEY')
+      return { problems: telling.map((error) => syntaxProblem(name, text, error, lines)) }
+    }
     if (second !== undefined) {
       const { line, col } = lines.linePos(second.range?.[0] ?? 0)
       return refuse('a second document (---): one file holds one', line, col)
@@ -76,5 +80,7 @@ function syntaxProblem(name: string, text: string, error: YAMLError, lines: Line
 function syntaxMessage(rest: string, { code, message }: YAMLError): string {
   if (code === 'DUPLICATE_KEY') return `the key ${/^[^:\n]*/.exec(rest)?.[0].trim()} is here twice`
   if (code === 'TAB_AS_INDENT') return 'a tab in the indentation: YAML is indented with spaces'
+  if (code === 'UNEXPECTED_TOKEN' && rest.startsWith('{'))
+    return 'not YAML: text that holds { or } inside { … } is written in quotes, such as path: "/orders/{id}"'
   return `not YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`
 }

@@ -40,9 +40,7 @@ export function compile(
   const all = [...documents]
   const clashes = conflicts(all)
   const refused = new Set(clashes.map(({ later }) => later.document))
-  const used = all
-    .filter((document) => !refused.has(document))
-    .sort((a, b) => compare(a.name, b.name))
+  const used = all.filter((document) => !refused.has(document)).sort((a, b) => compare(a.name, b.name))
   const general = used.find(({ defaults }) => defaults !== undefined)
   const pieces = allPieces(modules)
   const services = new Map<string, ServicePlan>()
