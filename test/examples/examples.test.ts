@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type TestContext, test } from 'node:test'
+import { root } from '../kit/root.ts'
+
+interface Service {
+  readonly url: string
+  readonly pid: number
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+/** Starts an example as a reader would and waits for the line that says where it listens. */
+async function start(t: TestContext, file: string, env: Record<string, string>): Promise<Service> {
+  const child = spawn(process.execPath, [join(root, 'examples', file)], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  for await (const line of createInterface({ input: child.stdout })) {
+    const url = /^listening on (http:\S+)$/.exec(line)?.[1]
+    if (url === undefined) continue
+    const exited = once(child, 'exit') as Promise<[number | null]>
+    return {
+      url,
+      pid: child.pid!,
+      stop: async (signal = 'SIGTERM') => {
+        child.kill(signal)
+        return (await exited)[0]
+      },
+    }
+  }
+  throw new Error(`examples/${file} ended before it listened`)
+}
+
+for (const web of ['express/web.js', 'fastify/web.js', 'fetch-replacement/web.js']) {
+  test(`examples/${web} answers from two orders, and from one when the other is killed`, async (t) => {
+    const orders = await Promise.all(
+      [1, 2].map(() => start(t, 'plain-http/orders.js', { TULLE_SERVICE: 'orders' })),
+    )
+    const endpoints = `orders=${orders.map(({ url }) => new URL(url).host).join(',')}`
+    const { url, stop } = await start(t, web, { TULLE_SERVICE: 'web', TULLE_ENDPOINTS: endpoints })
+    const ask = async (): Promise<number> => {
+      const res = await fetch(url)
+      assert.equal(res.status, 200)
+      const { item, servedBy } = (await res.json()) as { item: string; servedBy: number }
+      assert.equal(item, '/v1/items')
+      return servedBy
+    }
+    const served = new Set<number>()
+    for (let i = 0; i < 40; i++) served.add(await ask())
+    assert.deepEqual(served, new Set(orders.map(({ pid }) => pid)))
+    await orders[0]!.stop('SIGKILL')
+    for (let i = 0; i < 20; i++) assert.equal(await ask(), orders[1]!.pid)
+    assert.equal(await stop(), 0, 'SIGTERM ends it in order')
+  })
+}
+
+test('examples/policy.yaml has no mistake and no warning', () => {
+  const tulle = join(root, 'dist/src/cli/main.js')
+  const { stdout, status } = spawnSync(
+    process.execPath,
+    [tulle, 'policy', 'check', '--strict', join(root, 'examples/policy.yaml')],
+    { encoding: 'utf8' },
+  )
+  assert.equal(status, 0, stdout)
+})
+
+test('the policy in docs/policy.md is the example', () => {
+  const shown = /```yaml\n(version: 1[\s\S]*?)```/.exec(
+    readFileSync(join(root, 'docs/policy.md'), 'utf8'),
+  )?.[1]
+  const example = readFileSync(join(root, 'examples/policy.yaml'), 'utf8').replace(/^#.*\n/, '')
+  assert.equal(shown, example)
+})
+
+test('every folder of examples/ is in its README', () => {
+  const readme = readFileSync(join(root, 'examples/README.md'), 'utf8')
+  for (const name of readdirSync(join(root, 'examples')))
+    if (name !== 'README.md') assert.match(readme, new RegExp(`\`${name}\``))
+})
