@@ -62,6 +62,7 @@ export const breaker: LayerModule<BreakerParams | false | undefined, CallLayer> 
 const breakerOf: Slot<{ breaker: Breaker | undefined }> = {
   name: 'breaker',
   make: () => ({ breaker: undefined }),
+  drop: (kept) => kept.breaker?.close(),
 }
 
 /** The layer around any breaker. */
