@@ -28,11 +28,14 @@ export function registerPolicy(program: Command, io: Io): void {
     .option('--json', 'print one JSON object instead of lines')
     .option('--hosts <patterns>', 'host names that hosts: may claim, as in TULLE_POLICY_HOSTS')
     .action(async (paths: string[], options: CheckOptions) => {
-      const allowedHosts = options.hosts ?? process.env.TULLE_POLICY_HOSTS
+      const hosts = options.hosts || process.env.TULLE_POLICY_HOSTS || undefined
       const checked = await checkPolicy(
         paths,
         policyPieces,
-        allowedHosts?.split(',').map((host) => host.trim()),
+        hosts
+          ?.toLowerCase()
+          .split(',')
+          .map((host) => host.trim()),
       )
       io.out(options.json === true ? `${JSON.stringify(checked, null, 2)}\n` : lines(checked))
       const failing = checked.warnings.some(({ level }) => level === 'warning')
