@@ -8,6 +8,7 @@ import type { Clock } from '../core/ports.ts'
 import { connectPiece } from '../policy/connect.ts'
 import { Bytes, type Wiring } from './bytes.ts'
 import type { HttpCall } from './call.ts'
+import { createConnector } from './connector.ts'
 import type { Exchange } from './exchange.ts'
 import { mergeHeaders } from './headers.ts'
 import { IdleWatch } from './idle.ts'
@@ -42,7 +43,7 @@ class HttpLeaf implements Leaf {
       // number of connections is left to `limit`, which refuses with a reason where a pool would queue in silence.
       pipelining: 1,
       allowH2: false,
-      connect: { timeout, maxCachedSessions: 0 },
+      connect: createConnector(timeout),
       keepAliveTimeout: idleTimeout,
       keepAliveMaxTimeout: idleTimeout,
       keepAliveTimeoutThreshold: KEEP_ALIVE_SAFETY_MS,

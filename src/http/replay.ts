@@ -37,6 +37,11 @@ export class Replay {
     return this.#gone === 0 && this.#state !== 'closed'
   }
 
+  /** What is held to be read again. */
+  get keptBytes(): number {
+    return this.#chunks.reduce((sum, chunk) => sum + sizeOf(chunk), 0)
+  }
+
   /** The body from its beginning, for one attempt. */
   open(): Cursor {
     const cursor = new Cursor(this)
@@ -97,7 +102,7 @@ export class Replay {
     if (typeof value !== 'string' && !(value instanceof Uint8Array))
       throw mistake('a body must be made of strings and Uint8Arrays')
     this.#chunks.push(value)
-    this.#pulledBytes += typeof value === 'string' ? Buffer.byteLength(value) : value.byteLength
+    this.#pulledBytes += sizeOf(value)
   }
 
   readonly #fail = (error: unknown): void => {
@@ -156,6 +161,9 @@ export class Cursor implements AsyncIterableIterator<Chunk> {
     this.wake()
   }
 }
+
+const sizeOf = (chunk: Chunk): number =>
+  typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.byteLength
 
 const END: IteratorResult<Chunk> = { done: true, value: undefined }
 

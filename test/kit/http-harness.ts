@@ -118,6 +118,10 @@ export class Harness {
     return this.reports.at(-1) as Report
   }
 
+  get ended(): boolean {
+    return this.last.end !== undefined
+  }
+
   ready(): void {
     this.state = 'ready'
     this.#becomeReady?.()
