@@ -76,7 +76,7 @@ export class Mesh implements HasRuntime, AsyncDisposable {
   /**
    * Brings the servers to rest without losing a request: announce, keep serving, stop accepting, let what is in flight
    * finish. Calls to others work until `close()`.
-   * @param options.graceMs how long requests in flight may take, in milliseconds; default `TULLE_DRAIN_GRACE`
+   * `graceMs` is how long requests in flight may take, in milliseconds; default `TULLE_DRAIN_GRACE`.
    */
   drain({
     graceMs = this.#assembly.config.drainGraceMs,
