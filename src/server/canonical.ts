@@ -112,19 +112,19 @@ class Reading implements CanonicalRequest {
         this.#codings = value
         return framed(value) ? undefined : 'The body of the request does not end with the chunked coding.'
       case TRACEPARENT:
-        this.traceparent = [...this.traceparent, value]
+        this.traceparent = this.traceparent === NONE ? [value] : [...this.traceparent, value]
         return undefined
       case TRACESTATE:
-        this.tracestate = [...this.tracestate, value]
+        this.tracestate = this.tracestate === NONE ? [value] : [...this.tracestate, value]
         return undefined
       case BAGGAGE:
-        this.baggage = [...this.baggage, value]
+        this.baggage = this.baggage === NONE ? [value] : [...this.baggage, value]
         return undefined
       case TIMEOUT:
-        this.timeout = [...this.timeout, value]
+        this.timeout = this.timeout === NONE ? [value] : [...this.timeout, value]
         return undefined
       case GRPC_TIMEOUT:
-        this.grpcTimeout = [...this.grpcTimeout, value]
+        this.grpcTimeout = this.grpcTimeout === NONE ? [value] : [...this.grpcTimeout, value]
         return undefined
       case PREVIOUS_ATTEMPTS:
         this.previousAttempts = value

@@ -97,15 +97,15 @@ export abstract class Exchange implements InboundWire, Observer {
   protected done(code: number): void {
     this.scope.finish()
     this.headSent(code, false)
-    this.#settle({ ...answeredWith(code), phase: 'done' })
+    this.#settle(answeredWith(code))
   }
 
   protected gone(): void {
-    if (this.#gone) return
+    if (this.#gone || this.scope.finished) return
     this.#gone = true
     this.scope.cancel()
-    const error = new DOMException('The caller went away.', 'AbortError')
-    if (!this.#begun) this.#cancelStack({ kind: 'caller', error })
+    if (!this.#begun)
+      this.#cancelStack({ kind: 'caller', error: new DOMException('The caller went away.', 'AbortError') })
     else
       this.#settle({
         class: 'ignored',
@@ -139,9 +139,15 @@ export abstract class Exchange implements InboundWire, Observer {
 
   /** An answer that has begun is left alone: its caller cuts it when it likes. */
   #late(error: MeshError): void {
-    if (this.#leafOver || this.answered) return
+    if (this.#leafOver || this.#gone || this.answered) return
     this.scope.cancel()
     this.answer(error, false)
+    if (!this.#begun) {
+      // A layer still holds the call; what it ends with has been answered already.
+      this.#gone = true
+      this.#cancelStack({ kind: 'deadline', error })
+      return
+    }
     this.#settle({
       class: 'failure',
       condition: 'deadline',
@@ -200,9 +206,18 @@ export abstract class Exchange implements InboundWire, Observer {
   }
 }
 
+/** By status: every answer of one status is the same verdict. */
+const ANSWERS = new Map<number, Outcome>()
+
 function answeredWith(code: number): Outcome {
-  const condition = code >= 502 && code <= 504 ? 'gateway-error' : code >= 500 ? '5xx' : undefined
-  return { class: classOf(code), condition, committed: true, unsent: false, code }
+  let outcome = ANSWERS.get(code)
+  if (outcome === undefined) {
+    const condition = code >= 502 && code <= 504 ? 'gateway-error' : code >= 500 ? '5xx' : undefined
+    outcome = { class: classOf(code), condition, committed: true, unsent: false, code, phase: 'done' }
+    // Node accepts any three digits.
+    if (ANSWERS.size < 100) ANSWERS.set(code, Object.freeze(outcome))
+  }
+  return outcome
 }
 
 const classOf = (code: number): 'success' | 'failure' => (code >= 500 ? 'failure' : 'success')

@@ -22,11 +22,11 @@ export class RequestExchange extends Exchange {
     super(runtime, req, onOver)
     this.#res = res
     this.#listener = listener
-    res.once('finish', () => {
+    res.on('finish', () => {
       answeredEarly(res)
       this.done(res.statusCode)
     })
-    res.once('close', () => this.gone())
+    res.on('close', () => this.gone())
   }
 
   override get answered(): boolean {

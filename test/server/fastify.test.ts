@@ -1,5 +1,79 @@
+import assert from 'node:assert/strict'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import Fastify from 'fastify'
+import { WebSocket, WebSocketServer } from 'ws'
+import { meshPlugin, serverFactory } from '../../src/server/fastify.ts'
 import { inboundContract } from '../contract/inbound.ts'
+import { inboundHarness } from '../kit/inbound-harness.ts'
 import { fastifySubject } from '../kit/inbound-subjects.ts'
+import { rawClient } from '../kit/raw-http.ts'
+import { until } from '../kit/wait.ts'
 
 inboundContract(fastifySubject(false))
 inboundContract(fastifySubject(true))
+
+test('a route with mesh: false stays outside the stack where the plugin stands alone', async () => {
+  const harness = inboundHarness()
+  const app = Fastify()
+  await app.register(meshPlugin, { mesh: harness.mesh })
+  app.get('/health', { config: { mesh: false } }, async (request) => ({ mesh: request.mesh }))
+  app.get('/items', async (request) => ({ mesh: request.mesh !== null }))
+  assert.deepEqual((await app.inject('/health')).json(), { mesh: null })
+  assert.deepEqual((await app.inject('/items')).json(), { mesh: true })
+  assert.deepEqual(
+    harness.seen.map(({ call }) => call.path),
+    ['/items'],
+  )
+  await app.close()
+})
+
+for (const own of [false, true]) {
+  test(`fastify${own ? ', plugin alone' : ''}: takes part in the drain of the mesh and closes once what is in flight has ended`, async () => {
+    const harness = inboundHarness()
+    const app = own ? Fastify() : Fastify({ serverFactory: serverFactory(harness.mesh) })
+    await app.register(meshPlugin, { mesh: harness.mesh, graceMs: 5000 })
+    let answer: ((body: string) => void) | undefined
+    app.get(
+      '/',
+      () =>
+        new Promise((resolve) => {
+          answer = resolve
+        }),
+    )
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    assert.equal(harness.servers.size, 1)
+    const client = await rawClient((app.server.address() as AddressInfo).port)
+    client.send('GET / HTTP/1.1\r\nhost: web\r\n\r\n')
+    await until(() => answer, { what: 'the request in flight' })
+    const closing = app.close()
+    await until(() => !app.server.listening, { what: 'the end of accepting' })
+    answer?.('whole')
+    await closing
+    await client.closed
+    assert.match(client.text(), /connection: close[\s\S]*whole/i)
+    assert.equal(harness.servers.size, 0)
+    assert.equal(harness.inFlight(), 0)
+  })
+}
+
+test('a WebSocket of a Fastify plugin goes through the stack', async () => {
+  const harness = inboundHarness()
+  const app = Fastify({ serverFactory: serverFactory(harness.mesh) })
+  await app.register(meshPlugin, { mesh: harness.mesh, graceMs: 20 })
+  new WebSocketServer({ server: app.server }).on('connection', (socket) => socket.send('hello'))
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const client = new WebSocket(`ws://127.0.0.1:${(app.server.address() as AddressInfo).port}//room`)
+  assert.equal(
+    await new Promise((resolve) => client.once('message', (data) => resolve(String(data)))),
+    'hello',
+  )
+  assert.equal(harness.seen[0]?.call.path, '/room')
+  client.close()
+  await until(() => harness.inFlight() === 0, { what: 'the end of the call' })
+  await app.close()
+})
+
+test('what is no mesh is refused with its name', () => {
+  assert.throws(() => serverFactory({} as never), /serverFactory\(mesh\)/)
+})
