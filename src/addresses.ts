@@ -81,6 +81,7 @@ export class Addresses implements Part {
       },
     )
     watch.stop = stop
+    this.#settle(service, watch)
   }
 
   /** A source that has not spoken yet keeps callers waiting, unless the policy has addresses to go on with. */
