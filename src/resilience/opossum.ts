@@ -84,7 +84,7 @@ export class OpossumBreaker implements Breaker {
   }
 
   #awaitsProbe(circuit: CircuitBreaker<[boolean], void>): boolean {
-    return circuit.halfOpen && circuit.pendingClose && this.#probe === undefined
+    return circuit.halfOpen && this.#probe === undefined
   }
 
   #climb(ramp: Ramp): boolean {

@@ -348,6 +348,32 @@ describe('cancel', () => {
     assert.equal(below.live.length, 0)
   })
 
+  test('a caller that leaves as the request is sent gets no further attempt, however that one ends', () => {
+    const { clock, below, top, send } = scene()
+    send()
+    below.last.end(unsent())
+    below.last.end(reset())
+    top.sent = () => top.cancel('caller')
+    below.onArrival = (arrival: Arrival<Attempt<undefined>>) => {
+      arrival.sent()
+      arrival.end(reset())
+    }
+    clock.advance(25)
+    assert.equal(top.ended, true)
+    clock.advance(1000)
+    assert.equal(below.arrived.length, 3)
+  })
+
+  test('a head that the caller discards is an answer all the same: nothing follows it', () => {
+    const { clock, below, top, send } = scene()
+    top.answer = 'discard'
+    send()
+    below.last.head(ok())
+    below.last.end(reset())
+    assert.equal(top.ended, true)
+    assert.equal(clock.armed, 0)
+  })
+
   test('a cancelled attempt is not retried, whatever its outcome says', () => {
     const { clock, below, top, send } = scene()
     below.fairMs = 0
