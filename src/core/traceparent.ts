@@ -1,8 +1,6 @@
 import type { TraceContext } from './trace-context.ts'
 import { readTracestate, trimmed } from './tracestate.ts'
 
-export { readBaggage } from './baggage.ts'
-
 /** The values of both headers, one array element per header line, in the order they arrived. */
 export interface TraceHeaders {
   readonly traceparent: readonly string[]
