@@ -95,7 +95,9 @@ function speak(behaviour: Behaviour, from: string, entry: Entry, response: Serve
     'x-request-id': entry.id,
     'x-from': from,
     ...(chunked ? {} : { 'content-length': String(body.length) }),
-    ...(behaviour.trailers ? { trailer: Object.keys(behaviour.trailers).join(', ') } : {}),
+    ...(behaviour.trailers && entry.method !== 'HEAD'
+      ? { trailer: Object.keys(behaviour.trailers).join(', '), 'transfer-encoding': 'chunked' }
+      : {}),
     ...behaviour.headers,
   })
   if (entry.method === 'HEAD') {

@@ -29,6 +29,8 @@ export interface RequestOptions {
   method?: string
   headers?: Record<string, string>
   body?: unknown
+  headersTimeout?: number
+  bodyTimeout?: number
   mesh?: { timeout?: string; retry?: false; idempotent?: boolean }
 }
 
@@ -45,6 +47,8 @@ export interface Ask extends RequestOptions {
   readonly timeoutMs?: number
   /** The answer should be `bodyOf(id, bytes)`. */
   readonly bytes?: number
+  /** The policy says that this call may be executed twice, which only it can know. */
+  readonly repeatable?: true
   /** For the ledger: what it is to do with this very request. */
   readonly ledger?: object
 }
@@ -66,13 +70,24 @@ export class Caller {
   }
 
   async ask(ask: Ask = {}): Promise<Observation> {
-    const { id = `${this.#prefix}${this.#next++}`, path = '/', timeoutMs, bytes, ledger, ...options } = ask
+    const {
+      id = `${this.#prefix}${this.#next++}`,
+      path = '/',
+      timeoutMs,
+      bytes,
+      ledger,
+      repeatable,
+      ...options
+    } = ask
     const method = options.method ?? 'GET'
     const headers: Record<string, string> = { 'x-request-id': id, ...options.headers }
     if (ledger !== undefined) headers['x-ledger'] = JSON.stringify(ledger)
     const mesh = timeoutMs === undefined ? options.mesh : { ...options.mesh, timeout: `${timeoutMs}ms` }
     const idempotent =
-      SAFE_TWICE.has(method) || headers['idempotency-key'] !== undefined || options.mesh?.idempotent === true
+      repeatable === true ||
+      SAFE_TWICE.has(method) ||
+      headers['idempotency-key'] !== undefined ||
+      options.mesh?.idempotent === true
     const started = performance.now()
     const partial = { id, method, idempotent, ...(timeoutMs === undefined ? {} : { timeoutMs }) }
     const got = { status: undefined as number | undefined, chunks: [] as Uint8Array[], head: {} as object }

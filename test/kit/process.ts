@@ -59,7 +59,7 @@ export async function startProcess(
     ...(options.args ?? []),
   ]
   const child = spawn(command as string, rest, {
-    env: { PATH: process.env['PATH'] ?? '', ...options.env },
+    env: { PATH: process.env.PATH ?? '', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   const output = collect(child)
