@@ -37,8 +37,10 @@ export class Cluster {
     return new Cluster(seats.map(({ name, service, port }) => new Instance(name, service, port, env)))
   }
 
+  /** From the far end to the edge, so that each finds those it calls. */
   async start(): Promise<void> {
-    await Promise.all(this.instances.map((instance) => instance.start()))
+    for (const service of ['stock', 'orders', 'web'] as const)
+      await Promise.all(this.of(service).map((instance) => instance.start()))
   }
 
   named(name: string): Instance {

@@ -14,6 +14,7 @@ async function run(options: Options): Promise<boolean> {
     LIMIT_MS,
   )
   const theatre = await Theatre.open(out)
+  out.write(`they serve; ${theatre.traffic.perSecond} requests per second\n`)
   const results = await play(options.scenes, theatre, theatre.view)
   const seconds = Number((performance.now() / 1000).toFixed(1))
   clearTimeout(tooLong)

@@ -1,7 +1,10 @@
 /** How an instance is told to misbehave. Undefined fields: as usual. */
 export interface Behaviour {
   readonly delayMs?: number
+  /** Refuse with this status … */
   readonly status?: number
+  /** … requests whose path ends so. Undefined: all of them. */
+  readonly only?: string
 }
 
 /** A finished span on its way to the runner. Times are milliseconds since the epoch. */
@@ -22,6 +25,7 @@ export interface SpanRecord {
 /** What the runner asks an instance, over the channel that Node opens to a forked process. */
 export type Question =
   | { readonly ask: 'behave'; readonly behaviour: Behaviour }
+  | { readonly ask: 'refusals' }
   | { readonly ask: 'health' }
   | { readonly ask: 'describe'; readonly service: string }
   | { readonly ask: 'spans'; readonly traceId: string }

@@ -6,9 +6,9 @@ const DOCUMENTS = {
   'orders.yaml': `version: 1
 services:
   orders:
-    timeout: 3s
+    timeout: 10s
     retry: { limit: 2, budget: { ratio: 20%, minPerSecond: 10 } }
-    outlier: { consecutiveFailures: 5, baseEjection: 1s, maxEjection: 5s }
+    outlier: { consecutiveFailures: 3, baseEjection: 1s, maxEjection: 5s }
     routes:
       - match: { path: /quotes/** }
         timeout: 150ms

@@ -3,6 +3,7 @@ import type { Figures } from './figures.ts'
 import { executions } from './ledger.ts'
 import type { PolicyFolder } from './policy.ts'
 import type { Pulse } from './pulse.ts'
+import type { Sight } from './sight.ts'
 import type { Traffic } from './traffic.ts'
 import type { Paint } from './ui/paint.ts'
 import { check } from './wait.ts'
@@ -13,6 +14,7 @@ export interface Stage {
   readonly policy: PolicyFolder
   readonly traffic: Traffic
   readonly pulse: Pulse
+  readonly sight: Sight
   /** Where orders writes what it executed. */
   readonly ledgerPath: string
   /** Tells the audience what happens now. */

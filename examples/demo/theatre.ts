@@ -5,6 +5,7 @@ import { Cluster } from './cluster.ts'
 import type { Instance } from './instance.ts'
 import { PolicyFolder } from './policy.ts'
 import { Pulse } from './pulse.ts'
+import { Sight } from './sight.ts'
 import type { Stage } from './stage.ts'
 import { Traffic } from './traffic.ts'
 import type { Moment, Row } from './ui/board.ts'
@@ -18,14 +19,22 @@ export class Theatre implements Stage {
   readonly policy: PolicyFolder
   readonly ledgerPath: string
   readonly pulse = new Pulse()
+  readonly sight: Sight
   readonly traffic: Traffic
   readonly view: View
 
-  private constructor(cluster: Cluster, policy: PolicyFolder, ledgerPath: string, out: NodeJS.WriteStream) {
+  private constructor(
+    cluster: Cluster,
+    policy: PolicyFolder,
+    ledgerPath: string,
+    perSecond: number,
+    out: NodeJS.WriteStream,
+  ) {
     this.cluster = cluster
     this.policy = policy
     this.ledgerPath = ledgerPath
-    this.traffic = new Traffic(cluster.url, this.pulse)
+    this.sight = new Sight(cluster)
+    this.traffic = new Traffic(cluster.url, this.pulse, perSecond)
     this.view = canBeLive(out) ? liveView(out, () => this.#moment()) : linesView(out)
     process.once('exit', () => this.view.close())
   }
@@ -40,8 +49,10 @@ export class Theatre implements Stage {
     const cluster = await Cluster.plan(policy.path, ledgerPath)
     // Whatever ends this process: nobody stays behind.
     process.once('exit', () => cluster.killNow())
+    const started = performance.now()
     await cluster.start()
-    return new Theatre(cluster, policy, ledgerPath, out)
+    const perSecond = paceFor(performance.now() - started)
+    return new Theatre(cluster, policy, ledgerPath, perSecond, out)
   }
 
   say(note: string): void {
@@ -54,6 +65,7 @@ export class Theatre implements Stage {
 
   async close(): Promise<void> {
     this.view.close()
+    this.sight.close()
     this.pulse.stop()
     await this.traffic.close()
     await this.cluster.close()
@@ -70,13 +82,23 @@ export class Theatre implements Stage {
     }
   }
 
-  #row({ name, state, behaviour }: Instance): Row {
+  #row(instance: Instance): Row {
+    const { name, state, behaviour } = instance
     const told = behaviour.status?.toString() ?? (behaviour.delayMs === undefined ? 'up' : 'slow')
     return {
       name,
-      state: state === 'up' ? told : state,
+      state: state !== 'up' ? state : this.sight.isEjected(instance) ? 'ejected' : told,
       rate: this.pulse.rate(name),
       history: this.pulse.history(name),
     }
   }
+}
+
+const PACE = 160
+const LEAST_PACE = 40
+const USUAL_START_MS = 4000
+
+/** Requests per second: fewer where the start shows that the machine is slow, or busy with something else. */
+function paceFor(startMs: number): number {
+  return Math.round(Math.max(LEAST_PACE, Math.min(PACE, (PACE * USUAL_START_MS) / startMs)))
 }

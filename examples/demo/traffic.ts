@@ -3,25 +3,10 @@ import { Figures, type Kind } from './figures.ts'
 import type { Pulse } from './pulse.ts'
 import { send } from './shot.ts'
 
-/** Sixteen requests in a row: twelve GETs, three keyed POSTs, one plain POST. */
-const PATTERN: readonly Kind[] = [
-  'get',
-  'get',
-  'get',
-  'get',
-  'keyed',
-  'get',
-  'get',
-  'get',
-  'get',
-  'keyed',
-  'get',
-  'get',
-  'plain',
-  'get',
-  'keyed',
-  'get',
-]
+/** Sixteen requests in a row: eleven GETs, three keyed POSTs, two plain POSTs. */
+const PATTERN = 'g g k g g p g g g k g g p g k g'
+  .split(' ')
+  .map((letter): Kind => (letter === 'g' ? 'get' : letter === 'k' ? 'keyed' : 'plain'))
 const TICK_MS = 10
 /** After a pause of this process: no burst larger than this. */
 const MAX_DUE = 16
@@ -35,14 +20,14 @@ export class Traffic {
   figures = new Figures()
   readonly #url: string
   readonly #pulse: Pulse
-  readonly #agent = new Agent({ connections: 128, headersTimeout: 5000, bodyTimeout: 5000 })
+  readonly #agent = new Agent({ connections: 128, headersTimeout: 15_000, bodyTimeout: 15_000 })
   readonly #plain: string[] = []
   #timer: NodeJS.Timeout | undefined
   #count = 0
   #startedMs = 0
   #startedCount = 0
 
-  constructor(url: string, pulse: Pulse, perSecond = 160) {
+  constructor(url: string, pulse: Pulse, perSecond: number) {
     this.#url = url
     this.#pulse = pulse
     this.perSecond = perSecond

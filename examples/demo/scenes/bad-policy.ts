@@ -1,3 +1,4 @@
+import type { Health } from 'tulle'
 import { curtain, nobodyNoticed, type Scene } from '../stage.ts'
 import { check, pause, until } from '../wait.ts'
 
@@ -35,9 +36,8 @@ export const badPolicy: Scene = {
   },
 }
 
-/** The refusal of the orders document, as mesh.health() tells it. */
+/** The refusal of the orders document as mesh.health() tells it, the folder left out. */
 function problemIn(health: unknown): string | undefined {
-  return /services\.orders[^"\\]*(?:\\"[^"\\]*)*\([^")]*\)/
-    .exec(JSON.stringify(health))?.[0]
-    ?.replaceAll('\\"', '"')
+  const { refused } = (health as Health).policy
+  return refused.find((problem) => problem.includes('services.orders'))?.replace(/\(\/.*\//, '(')
 }

@@ -7,7 +7,7 @@ export const balanced: Scene = {
   headline: 'Calls are balanced over three instances of orders',
   async play(stage) {
     stage.say('peak-EWMA over two random choices: the default, nothing is configured')
-    await pause(3000)
+    await pause(2500)
     const figures = await curtain(stage)
     nobodyNoticed(figures)
     const shares = stage.cluster.of('orders').map(({ name }) => figures.share(name))

@@ -9,21 +9,23 @@ export const killed: Scene = {
     const victim = stage.cluster.named('orders-2')
     await pause(600)
     // A little slower first, so that the kill finds calls that were executed and not yet answered.
-    await victim.behave({ delayMs: 50 })
-    await pause(150)
+    await victim.behave({ delayMs: 80 })
+    await pause(250)
     stage.say(`kill -9 ${victim.pid}: connections break in the middle of calls`)
     await victim.stop('SIGKILL')
-    await pause(1500)
+    await pause(1200)
     stage.say('started again on the same port; one real call finds out')
     await victim.start()
     const { figures: seen } = stage.traffic
     const before = seen.servedBy.get(victim.name) ?? 0
-    const backMs = await until('calls for the instance that came back', 6000, () => {
+    const backMs = await until('calls for the instance that came back', 10_000, () => {
       return (seen.servedBy.get(victim.name) ?? 0) > before + 5
     })
     const figures = await curtain(stage)
     nobodyNoticed(figures)
     const lost = figures.plain.failed
-    return `nobody noticed; in use again after ${milliseconds(backMs)}; ${lost} plain POST${lost === 1 ? '' : 's'} lost, not one repeated`
+    const posts =
+      lost === 0 ? 'no plain POST was' : lost === 1 ? '1 plain POST was' : `${lost} plain POSTs were`
+    return `nobody noticed; in use again after ${milliseconds(backMs)}; ${posts} cut off, and none repeated`
   },
 }

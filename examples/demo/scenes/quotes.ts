@@ -22,12 +22,12 @@ export class Quotes {
 
   async #ask(url: string): Promise<void> {
     const { statusCode, body } = await request(url)
-    const answer = (await body.json()) as { error?: string }
+    const answer = (await body.json()) as { error?: string; code?: string }
     if (statusCode === 200) {
       this.ok++
     } else {
       this.cut++
-      this.lastProblem = answer.error ?? `HTTP ${statusCode}`
+      this.lastProblem = answer.error ?? answer.code ?? `HTTP ${statusCode}`
     }
   }
 }

@@ -18,7 +18,7 @@ export const rolling: Scene = {
       )
       stage.say(`${instance.name} went with code 0; its successor starts`)
       await instance.start()
-      await pause(600)
+      await pause(500)
     }
     const figures = await curtain(stage)
     nobodyNoticed(figures)

@@ -3,20 +3,21 @@ import { request } from 'undici'
 import type { SpanRecord } from '../messages.ts'
 import { curtain, nobodyNoticed, type Scene, type Stage } from '../stage.ts'
 import { depthOf, rootsOf, traceTree } from '../ui/trace-tree.ts'
-import { check, until } from '../wait.ts'
+import { check, pause, until } from '../wait.ts'
 
-const TRIES = 12
+const TRIES = 20
 
 export const traced: Scene = {
   name: 'traced',
   headline: 'One trace across three services, a repeated attempt included',
   async play(stage) {
     const victim = stage.cluster.named('orders-3')
-    await victim.behave({ status: 503 })
-    stage.say(`${victim.name} refuses again; a traced request is sent until one of them meets it`)
+    await victim.behave({ status: 503, only: '/traced' })
+    stage.say(`${victim.name} refuses /items/traced, which is asked for until an attempt meets it`)
     let spans: readonly SpanRecord[] = []
     for (let tries = 0; tries < TRIES && !wasRepeated(spans); tries++) spans = await tracedRequest(stage)
     await victim.behave({})
+    await pause(1000)
     nobodyNoticed(await curtain(stage))
     check(rootsOf(spans).length === 1, `the trace has ${rootsOf(spans).length} roots instead of one`)
     stage.show((paint) => traceTree(spans, paint))

@@ -12,10 +12,14 @@ export class Link {
   readonly port = Number(process.env.DEMO_PORT)
   readonly spans = new SpanShelf(process.env.TULLE_SERVICE ?? 'unnamed')
   #behaviour: Behaviour = {}
+  #refusals = 0
 
-  /** The status to refuse with, where the runner asked for that. */
-  get refusal(): number | undefined {
-    return this.#behaviour.status
+  /** The status to refuse a request with, where the runner asked for that. */
+  refusalOf(path: string): number | undefined {
+    const { status, only = '' } = this.#behaviour
+    if (status === undefined || !path.endsWith(only)) return undefined
+    this.#refusals++
+    return status
   }
 
   /** Takes as long as the runner asked for. */
@@ -44,7 +48,10 @@ export class Link {
     switch (question.ask) {
       case 'behave':
         this.#behaviour = question.behaviour
+        this.#refusals = 0
         return undefined
+      case 'refusals':
+        return this.#refusals
       case 'health':
         return mesh.health()
       case 'describe':

@@ -15,14 +15,16 @@ await mesh.start()
 const app = Fastify({ serverFactory: serverFactory(mesh) })
 await app.register(meshPlugin, { mesh })
 
-app.addHook('onRequest', async (_request, reply) => {
-  if (link.refusal !== undefined) await reply.code(link.refusal).send({ error: `${link.name} refuses` })
+app.addHook('onRequest', async (request, reply) => {
+  const status = link.refusalOf(request.url)
+  if (status !== undefined) await reply.code(status).send({ error: `${link.name} refuses` })
 })
 // After the handler: an instance that is killed while it dawdles has executed what it was asked to.
 app.addHook('onSend', async () => link.dawdle())
 
 /** Answers without the number in stock where stock cannot be asked: less, but not nothing. */
 app.get<{ Params: { id: string } }>('/items/:id', async ({ params: { id } }) => {
+  await work()
   try {
     const { statusCode, body } = await mesh.request(`http://stock.mesh/stock/${id}`)
     const answer = (await body.json()) as { left: number; by: string }
@@ -35,23 +37,28 @@ app.get<{ Params: { id: string } }>('/items/:id', async ({ params: { id } }) => 
 })
 
 app.get('/quotes/:id', async () => {
-  await pause(400)
+  await work(400)
   return { by: link.name }
 })
 
 app.post<{ Body: { id: string } }>('/orders', async ({ body: { id } }, reply) => {
   ledger.executed(id)
-  await pause(3)
+  await work()
   reply.code(201)
   return { by: link.name }
 })
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+/** What a service does between question and answer: a query, a file, somebody else's API. */
+function work(ms = 15): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
 
 process.once('SIGTERM', async () => {
   await app.close()
   await mesh.close()
 })
 
+// The first answers of a process are its slowest; nobody should have to wait for them.
+for (let i = 0; i < 5; i++) await app.inject('/items/rehearsal')
 await app.listen({ port: link.port, host: '127.0.0.1' })
 link.open(mesh, telemetry)

@@ -65,9 +65,11 @@ function tallyLine(label: string, { sent, ok, failed }: Tally, paint: Paint): st
   return ` ${fit(label, 12)}${fit(String(sent), 8, 'right')}${fit(String(ok), 8, 'right')}${marked}`
 }
 
-const MARKS: Readonly<Record<string, string>> = { killed: '✖', down: '○', starting: '○' }
+const MARKS: Readonly<Record<string, string>> = { killed: '✖', down: '○', starting: '○', ejected: '◌' }
 
 function styleOf(state: string): Style {
   if (state === 'up') return 'green'
-  return state === 'killed' || state === 'down' || state.startsWith('5') ? 'red' : 'yellow'
+  return state === 'killed' || state === 'down' || state === 'ejected' || state.startsWith('5')
+    ? 'red'
+    : 'yellow'
 }
