@@ -22,8 +22,7 @@ export class HttpCall implements Call<Exchange> {
   readonly idempotent: boolean
   readonly wire: Exchange
   readonly affinity: string | undefined
-  /** The authority of the caller's URL: what the peer gets as `Host`. */
-  readonly host: string
+  readonly #host: string
   readonly carriesTrace: boolean
   /** Written by the telemetry room. */
   span: unknown = undefined
@@ -47,14 +46,15 @@ export class HttpCall implements Call<Exchange> {
       (IDEMPOTENT.has(request.method) || request.headers.hasIdempotencyKey || route.idempotent)
     this.wire = wire
     this.affinity = asked.affinity
-    this.host = host
+    this.#host = host
+    request.headers.addHost(host)
     this.carriesTrace = request.headers.hasTraceparent
     this.target = { service: route.service }
     this.#asked = asked
   }
 
   get url(): string {
-    return `http://${this.host}${this.wire.request.target}`
+    return `http://${this.#host}${this.wire.request.target}`
   }
 
   /** A body in memory can always be sent again; one that comes in pieces only while all of it is kept. */
@@ -66,6 +66,6 @@ export class HttpCall implements Call<Exchange> {
     if (this.wire.replay !== undefined || this.wire.request.upgrade !== undefined) return undefined
     const shadow = new Exchange(this.wire.request as HttpRequest)
     shadow.receiver = NOBODY
-    return new HttpCall(shadow, this.host, this.route, this.ambient, this.#asked)
+    return new HttpCall(shadow, this.#host, this.route, this.ambient, this.#asked)
   }
 }

@@ -63,8 +63,18 @@ function conditionOf(status: number): Condition {
   return status >= 502 && status <= 504 ? 'gateway-error' : '5xx'
 }
 
+/** Asked of every answer, so a value is made a string only where its sixth byte fits. */
 function isEventStream(rawHeaders: readonly Buffer[]): boolean {
-  return rawHeader(rawHeaders, CONTENT_TYPE)?.toLowerCase().startsWith(EVENT_STREAM) === true
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const key = rawHeaders[i] as Buffer
+    if (key.length !== CONTENT_TYPE.length || key.toString('latin1').toLowerCase() !== CONTENT_TYPE) continue
+    const value = rawHeaders[i + 1] as Buffer
+    const sixth = value[5]
+    return (
+      (sixth === 0x65 || sixth === 0x45) && value.toString('latin1').toLowerCase().startsWith(EVENT_STREAM)
+    )
+  }
+  return false
 }
 
 /** Seconds or an HTTP date (RFC 9110, 10.2.3) in milliseconds from now; undefined where it says neither, or too much. */

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import { IDEMPOTENCY_KEY, TRACEPARENT } from '../core/header-names.ts'
+import { headerName } from './header-name.ts'
 import { mistake } from './mistake.ts'
 
 /** Names and values in turn, as undici takes them: nothing in here is shared with the caller. */
@@ -7,14 +7,14 @@ export type FlatHeaders = (string | string[])[]
 
 export interface RequestHeaders {
   readonly flat: FlatHeaders
-  readonly hasHost: boolean
   readonly hasIdempotencyKey: boolean
   readonly hasTraceparent: boolean
+  /** The authority of the caller's URL as `Host`, unless the caller gave one. */
+  addHost(host: string): void
 }
 
 /** Horizontal tab, visible ASCII and obs-text (RFC 9110, 5.5): what is left out is how headers are smuggled. */
 const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
-const FORBIDDEN_IN_NAME = /[^!#$%&'*+\-.^_`|~A-Za-z0-9]/
 
 /**
  * Copies headers in any form undici accepts: a flat array, an iterable of pairs, an object. Checked here, before
@@ -40,22 +40,24 @@ export function copyHeaders(headers: Dispatcher.DispatchOptions['headers']): Req
 
 class Copy implements RequestHeaders {
   readonly flat: FlatHeaders = []
-  hasHost = false
   hasIdempotencyKey = false
   hasTraceparent = false
+  #hasHost = false
+
+  addHost(host: string): void {
+    if (this.#hasHost) return
+    this.#hasHost = true
+    this.flat.push('host', host)
+  }
 
   add(name: unknown, value: unknown): void {
     if (value === undefined) return
-    if (typeof name !== 'string' || name.length === 0 || FORBIDDEN_IN_NAME.test(name))
-      throw mistake('invalid header name')
-    if (name.length === 6 && name.toLowerCase() === 'expect')
-      throw mistake('the expect header is not supported: a body is sent without asking first')
-    if (name.length === 4 && name.toLowerCase() === 'host') this.hasHost = true
-    else if (name.length === IDEMPOTENCY_KEY.length && name.toLowerCase() === IDEMPOTENCY_KEY)
-      this.hasIdempotencyKey = true
-    else if (name.length === TRACEPARENT.length && name.toLowerCase() === TRACEPARENT)
-      this.hasTraceparent = true
-    this.flat.push(name, Array.isArray(value) ? value.map((one) => textOf(name, one)) : textOf(name, value))
+    const { role } = headerName(name)
+    if (role === 'host') this.#hasHost = true
+    else if (role === 'idempotency-key') this.hasIdempotencyKey = true
+    else if (role === 'traceparent') this.hasTraceparent = true
+    const key = name as string
+    this.flat.push(key, Array.isArray(value) ? value.map((one) => textOf(key, one)) : textOf(key, value))
   }
 }
 
@@ -70,18 +72,21 @@ function textOf(name: string, value: unknown): string {
 
 /** An iterator of its own or by its class, never one that somebody put on Object.prototype. */
 function isPairs(headers: object): headers is Iterable<unknown> {
-  if (Object.hasOwn(headers, Symbol.iterator)) return true
   const prototype: unknown = Object.getPrototypeOf(headers)
-  return prototype !== null && prototype !== Object.prototype && Symbol.iterator in headers
+  if (prototype === Object.prototype || prototype === null) return Object.hasOwn(headers, Symbol.iterator)
+  return Symbol.iterator in headers
 }
 
-/** The headers of one attempt: the caller's, with what the layers put in the outbox in place of any of that name. */
+/**
+ * The headers of one attempt: the caller's, with what the layers put in the outbox in place of any of that name.
+ * `base` itself where there is nothing to add.
+ */
 export function mergeHeaders(base: FlatHeaders, outbox: ReadonlyMap<string, string>): FlatHeaders {
+  if (outbox.size === 0) return base
   const merged: FlatHeaders = []
   for (let i = 0; i < base.length; i += 2) {
     const name = base[i] as string
-    if (outbox.size === 0 || !outbox.has(name.toLowerCase()))
-      merged.push(name, base[i + 1] as string | string[])
+    if (!outbox.has(headerName(name).lower)) merged.push(name, base[i + 1] as string | string[])
   }
   for (const [name, value] of outbox) merged.push(name, value)
   return merged

@@ -63,7 +63,6 @@ class HttpLeaf implements Leaf {
       attempt.outbox.set(TIMEOUT, String(Math.max(1, leftMs)))
     }
     const headers = mergeHeaders(request.headers.flat, attempt.outbox)
-    if (!request.headers.hasHost) headers.push('host', call.host)
     const bytes = new Bytes(attempt, observer, cursor, this.#wiring)
     this.#pool.dispatch(
       {

@@ -10,6 +10,7 @@ export type DispatchOptions = Dispatcher.DispatchOptions & {
   readonly maxRedirections?: number
 }
 
+const USUAL: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 const TOKEN = /^[!#$%&'*+\-.^_`|~A-Za-z0-9]+$/
 const FORBIDDEN_IN_PATH = /[^\u0021-\u00ff]/
 
@@ -57,7 +58,7 @@ export class HttpRequest {
 }
 
 function checkMethod(method: unknown): string {
-  if (typeof method === 'string' && TOKEN.test(method)) return method
+  if (typeof method === 'string' && (USUAL.has(method) || TOKEN.test(method))) return method
   throw mistake('invalid request method')
 }
 

@@ -1,0 +1,59 @@
+import { NO_AMBIENT } from '../../src/core/ambient.ts'
+import { HttpCall } from '../../src/http/call.ts'
+import { Exchange } from '../../src/http/exchange.ts'
+import { createHttpLeafFactory } from '../../src/http/leaf.ts'
+import { parseCallOptions } from '../../src/http/options.ts'
+import type { Receiver } from '../../src/http/receiver.ts'
+import { HttpRequest } from '../../src/http/request.ts'
+import { systemClock, systemWall } from '../../src/platform/clock.ts'
+import { FakeEndpoint, FakeService, makeAttempt, makeRoute } from '../kit/builders.ts'
+import { deadPort, type Listening, serveTcp } from '../kit/http-harness.ts'
+import { leafContract, type PeerBehaviour } from './leaf.ts'
+
+const ANSWERS: Readonly<Record<PeerBehaviour, string>> = {
+  answers: 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok',
+  'answers failure': 'HTTP/1.1 503 Busy\r\ncontent-length: 2\r\n\r\nno',
+  'never answers': '',
+  'stalls in the body': 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok',
+  'resets before an answer': '',
+  'resets in the body': 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok',
+  refuses: '',
+}
+
+const READS_ALL: Receiver = {
+  onConnect() {},
+  onHeaders: () => true,
+  onData: () => true,
+  onComplete() {},
+  onError() {},
+}
+
+leafContract('http', async (peer) => {
+  let executed = 0
+  const server: Listening | undefined =
+    peer === 'refuses'
+      ? undefined
+      : await serveTcp((socket) =>
+          socket.on('data', () => {
+            executed++
+            socket.write(ANSWERS[peer], () => {
+              if (peer.startsWith('resets')) setTimeout(() => socket.resetAndDestroy(), 5)
+            })
+          }),
+        )
+  const port = server?.port ?? Number((await deadPort()).split(':')[1])
+  const endpoint = new FakeEndpoint(new FakeService(), port)
+  const leaf = createHttpLeafFactory({ clock: systemClock, wall: systemWall }).open(endpoint)
+  const exchange = new Exchange(new HttpRequest({ path: '/', method: 'GET' }))
+  exchange.receiver = READS_ALL
+  const call = new HttpCall(exchange, 'orders.mesh', makeRoute(), NO_AMBIENT, parseCallOptions(undefined))
+  return {
+    leaf,
+    attempt: makeAttempt({ call, endpoint, startedMs: systemClock.now() }),
+    executed: () => executed,
+    async close() {
+      await server?.close()
+      await leaf.close()
+    },
+  }
+})
