@@ -48,7 +48,8 @@ and plays scenes.
 Scenes:
 ${scenes.join('\n')}
 
-The last line of the output is the figures as JSON. Exit code 0: every scene held; 1: one did not;
-2: the command line was wrong. NO_COLOR is honoured; without a terminal the output is plain lines.
+The last line of the output is the figures as JSON. Exit code 0: every scene
+held; 1: one did not; 2: the command line was wrong. NO_COLOR is honoured;
+without a terminal the output is plain lines.
 `
 }
