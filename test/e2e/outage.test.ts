@@ -4,7 +4,7 @@ import { codeOf } from '../kit/caller.ts'
 import { withinBudget } from '../kit/invariants.ts'
 import { openLoop } from '../kit/load.ts'
 import { startSetting } from '../kit/setting.ts'
-import { delay, until } from '../kit/wait.ts'
+import { until } from '../kit/wait.ts'
 
 const OPEN_FOR_MS = 1000
 const breaker = { errorThreshold: '50%', minRequests: 20, openFor: `${OPEN_FOR_MS}ms` }
@@ -93,7 +93,6 @@ for (const kind of ['answering 503', 'resetting', 'refusing'] as const)
       `${retries} retries of ${calls} calls in ${driven.seconds.toFixed(1)} s, ${allowed.toFixed(0)} allowed`,
     )
     assert.equal(setting.caller.failures.length, calls)
-    await delay(0)
     await setting.finish()
   })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { codeOf } from '../kit/caller.ts'
-import { startSetting } from '../kit/setting.ts'
+import { type Setting, startSetting } from '../kit/setting.ts'
 import { until } from '../kit/wait.ts'
 
 const ALL = 4

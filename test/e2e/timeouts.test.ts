@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startFullBacklog } from '../kit/backlog.ts'
 import { codeOf } from '../kit/caller.ts'
+import { worstOverrun } from '../kit/invariants.ts'
 import { createNamespace } from '../kit/namespace.ts'
 import { siblingOf, startProcess } from '../kit/process.ts'
 import { startSetting } from '../kit/setting.ts'
@@ -27,7 +28,7 @@ test('FAULTS 6: a half-open connection fails by its deadline, and the endpoint i
     orders: {
       balance: 'round-robin',
       retry: { limit: 0 },
-      timeout: '300ms',
+      timeout: '600ms',
       outlier: { consecutiveFailures: 1, baseEjection: '30s', maxEjectedPercent: 100 },
     },
   })
@@ -36,10 +37,11 @@ test('FAULTS 6: a half-open connection fails by its deadline, and the endpoint i
   else setting.proxy.freeze()
   let late = 0
   for (let n = 0; n < 9; n++) {
-    const seen = await setting.caller.ask({ timeoutMs: 300 })
+    const seen = await setting.caller.ask({ timeoutMs: 600 })
     if (seen.error !== undefined) late++
   }
   assert.equal(late, 1, 'one call finds out, the others go elsewhere')
+  t.diagnostic(`it found out ${worstOverrun(setting.caller.seen).toFixed(0)} ms after its deadline (50)`)
   assert.equal(setting.counted.ejections, 1)
   await until(() => setting.inFlight() === 0, { what: 'nothing in flight' })
   if (space) space.heal()

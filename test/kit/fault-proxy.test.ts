@@ -84,7 +84,7 @@ test('a drip delivers the whole answer byte by byte', async (t) => {
 })
 
 test('silence, swallowing and freezing leave a caller waiting for its own timeout', async (t) => {
-  const { agent: _, ledger, proxy } = await setUp(t)
+  const { ledger, proxy } = await setUp(t)
   const impatient = new Agent({ headersTimeout: 300, connections: 1 })
   t.after(() => impatient.destroy())
   const caller = new Caller(
