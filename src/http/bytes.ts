@@ -6,6 +6,7 @@ import type { CancelReason, Observer } from '../core/hop.ts'
 import type { Outcome, Phase } from '../core/outcome.ts'
 import type { Clock } from '../core/ports.ts'
 import { classifyEnd, classifyHead } from './classify.ts'
+import type { Breaking } from './connector.ts'
 import type { Exchange } from './exchange.ts'
 import { fault, type Standing, silence } from './fault.ts'
 import { BODY_IDLE_TICKS, type IdleWatch, STREAM_IDLE_TICKS, type Watched } from './idle.ts'
@@ -21,6 +22,7 @@ export interface Wiring {
   readonly clock: Clock
   wall(): number
   readonly idle: IdleWatch
+  readonly breaking: Breaking
 }
 
 /**
@@ -128,6 +130,8 @@ export class Bytes implements Watched {
   }
 
   onComplete(rawTrailers: Buffer[]): void {
+    const { error: broke } = this.#wiring.breaking
+    if (broke !== undefined) this.onError(broke)
     if (this.#ended) return
     const delivering = this.#delivering
     this.#end(this.#final())

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { buildConnector } from 'undici'
 
 /**
@@ -7,6 +8,14 @@ import { buildConnector } from 'undici'
  */
 const MAX_AT_ONCE = 128
 
+/**
+ * The error a connection is reporting in this very moment. undici takes an answer that only the end of the connection
+ * delimits for complete also where that end is a reset; whoever is told of a completion while this is set knows better.
+ */
+export interface Breaking {
+  error: Error | undefined
+}
+
 type Waiting = readonly [buildConnector.Options, buildConnector.Callback]
 
 /**
@@ -15,11 +24,24 @@ type Waiting = readonly [buildConnector.Options, buildConnector.Callback]
  *
  * @param timeoutMs how long making one connection may take
  */
-export function createConnector(
-  timeoutMs: number,
-  maxAtOnce: number = MAX_AT_ONCE,
-): buildConnector.connector {
-  return connectorOver(buildConnector({ timeout: timeoutMs, maxCachedSessions: 0 }), maxAtOnce)
+export function createConnector(timeoutMs: number, breaking: Breaking): buildConnector.connector {
+  const connect = buildConnector({ timeout: timeoutMs, maxCachedSessions: 0 })
+  return connectorOver(watched(connect, breaking), MAX_AT_ONCE)
+}
+
+/** The first listener runs before undici's, which are added by the callback, and the second after them. */
+function watched(connect: buildConnector.connector, breaking: Breaking): buildConnector.connector {
+  return (options, callback) =>
+    connect(options, (...result: Parameters<buildConnector.Callback>) => {
+      const socket: Socket | null = result[1]
+      socket?.on('error', (error) => {
+        breaking.error = error
+      })
+      callback(...result)
+      socket?.on('error', () => {
+        breaking.error = undefined
+      })
+    })
 }
 
 export function connectorOver(

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici'
+import { BAGGAGE } from '../core/header-names.ts'
 import { headerName } from './header-name.ts'
 import { mistake } from './mistake.ts'
 
@@ -78,16 +79,19 @@ function isPairs(headers: object): headers is Iterable<unknown> {
 }
 
 /**
- * The headers of one attempt: the caller's, with what the layers put in the outbox in place of any of that name.
- * `base` itself where there is nothing to add.
+ * The headers of one attempt: the caller's, with what the layers put in the outbox in place of any of that name;
+ * only `baggage` is the caller's to overrule. `base` itself where there is nothing to add.
  */
 export function mergeHeaders(base: FlatHeaders, outbox: ReadonlyMap<string, string>): FlatHeaders {
   if (outbox.size === 0) return base
   const merged: FlatHeaders = []
+  let ownBaggage = false
   for (let i = 0; i < base.length; i += 2) {
     const name = base[i] as string
-    if (!outbox.has(headerName(name).lower)) merged.push(name, base[i + 1] as string | string[])
+    const { lower } = headerName(name)
+    if (lower === BAGGAGE) ownBaggage = true
+    if (lower === BAGGAGE || !outbox.has(lower)) merged.push(name, base[i + 1] as string | string[])
   }
-  for (const [name, value] of outbox) merged.push(name, value)
+  for (const [name, value] of outbox) if (name !== BAGGAGE || !ownBaggage) merged.push(name, value)
   return merged
 }

@@ -25,7 +25,12 @@ export interface HttpLeafDeps {
 
 /** The HTTP/1.1 transport: one undici Pool per endpoint. */
 export function createHttpLeafFactory(deps: HttpLeafDeps): LeafFactory {
-  const wiring: Wiring = { clock: deps.clock, wall: () => deps.wall(), idle: new IdleWatch(deps.clock) }
+  const wiring: Wiring = {
+    clock: deps.clock,
+    wall: () => deps.wall(),
+    idle: new IdleWatch(deps.clock),
+    breaking: { error: undefined },
+  }
   return { protocol: 'http', open: (endpoint) => new HttpLeaf(endpoint, wiring) }
 }
 
@@ -43,7 +48,7 @@ class HttpLeaf implements Leaf {
       // number of connections is left to `limit`, which refuses with a reason where a pool would queue in silence.
       pipelining: 1,
       allowH2: false,
-      connect: createConnector(timeout),
+      connect: createConnector(timeout, wiring.breaking),
       keepAliveTimeout: idleTimeout,
       keepAliveMaxTimeout: idleTimeout,
       keepAliveTimeoutThreshold: KEEP_ALIVE_SAFETY_MS,

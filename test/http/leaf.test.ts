@@ -253,6 +253,27 @@ describe('what breaks, and how it is told', () => {
     }
   })
 
+  test('an answer that only the end of its connection delimits is whole after a close and broken after a reset', async () => {
+    for (const [how, code] of [
+      ['end', undefined],
+      ['resetAndDestroy', 'TULLE_RESET'],
+    ] as const) {
+      const server = await tcp((socket) =>
+        socket.once('data', () => {
+          socket.write('HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello', () =>
+            setTimeout(() => socket[how](), 10),
+          )
+        }),
+      )
+      const h = mesh({ endpoints: [server.address] })
+      const res = await get(h)
+      if (code === undefined) assert.equal(await res.body.text(), 'hello')
+      else assert.equal((await failure(res.body.text())).code, code)
+      assert.equal(h.last.end?.class, code === undefined ? 'success' : 'failure')
+      assert.equal(h.last.end.committed, true)
+    }
+  })
+
   test('a refused connection is provably unsent, so even a POST with a stream moves on', async () => {
     let executed = 0
     const server = await http(async (req, res) => {
