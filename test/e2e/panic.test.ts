@@ -65,11 +65,7 @@ for (const failing of [0, 1, 2, 3])
   })
 
 /** All calls are answered again, and by every endpoint. */
-async function recovers({
-  caller,
-  ledgers,
-  mesh: _,
-}: Awaited<ReturnType<typeof startSetting>>): Promise<void> {
+async function recovers({ caller, ledgers }: Setting): Promise<void> {
   const back = new Set<string>()
   await until(
     async () => {
