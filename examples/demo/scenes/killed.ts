@@ -26,6 +26,6 @@ export const killed: Scene = {
     const lost = figures.plain.failed
     const posts =
       lost === 0 ? 'no plain POST was' : lost === 1 ? '1 plain POST was' : `${lost} plain POSTs were`
-    return `nobody noticed; in use again after ${milliseconds(backMs)}; ${posts} cut off, and none repeated`
+    return `nobody noticed; in use again after ${milliseconds(backMs)}; ${posts} cut off${lost === 0 ? '' : ', and not repeated'}`
   },
 }
