@@ -57,6 +57,22 @@ test('FAULTS 1: a megabyte cut at any place is an error, and the body ends with 
   await setting.finish()
 })
 
+test('FAULTS 1: an answer that only the end of its connection would end is an error where that end is a reset', async (t) => {
+  const setting = await startSetting(t, { orders: { outlier: false } })
+  const bytes = 50_000
+  const whole = await setting.caller.ask({ bytes, ledger: { bytes, unframed: true } })
+  assert.equal(whole.receivedBytes, bytes, String(whole.error))
+  for (let after = 1; after < bytes; after += 2500) {
+    const seen = await setting.caller.ask({
+      bytes,
+      ledger: { bytes, unframed: true, cut: { after, how: 'reset' } },
+    })
+    assert.equal(seen.complete, false, `${after} bytes were taken for the whole`)
+    if (seen.status !== undefined) assert.equal(setting.executions(seen.id), 1)
+  }
+  await setting.finish()
+})
+
 /** Every answer of the first endpoint is a reset after the request was executed there. */
 const RESET_BEFORE_ANSWER: Fault = { direction: 'response', byte: 0, action: 'reset' }
 

@@ -14,6 +14,8 @@ export interface Behaviour {
   readonly text?: string
   /** Without `content-length`. */
   readonly chunked?: boolean
+  /** Without either: the end of the connection ends the body. */
+  readonly unframed?: boolean
   /** `head`: no answer at all; `body`: the head and half of the body, then nothing more. */
   readonly hang?: 'head' | 'body'
   /** The connection ends: before any head, or after so many bytes of the body. */
@@ -91,10 +93,11 @@ function speak(behaviour: Behaviour, from: string, entry: Entry, response: Serve
   }
 
   const chunked = behaviour.chunked === true || behaviour.trailers !== undefined
+  if (behaviour.unframed === true) response.useChunkedEncodingByDefault = false
   response.writeHead(behaviour.status ?? 200, {
     'x-request-id': entry.id,
     'x-from': from,
-    ...(chunked ? {} : { 'content-length': String(body.length) }),
+    ...(chunked || behaviour.unframed === true ? {} : { 'content-length': String(body.length) }),
     ...(behaviour.trailers && entry.method !== 'HEAD'
       ? { trailer: Object.keys(behaviour.trailers).join(', '), 'transfer-encoding': 'chunked' }
       : {}),
