@@ -4,6 +4,8 @@ import { policyError } from '../policy/problem.ts'
 import { contentVersion } from './document.ts'
 import type { PolicyFeed, PolicyUpdate } from './feed.ts'
 
+const NAME = 'option policy'
+
 /** A policy that was given as a value: `createMesh({ policy: { version: 1, … } })`. It never changes. */
 export class InlinePolicy implements PolicyFeed {
   readonly name = 'policy'
@@ -26,11 +28,33 @@ export class InlinePolicy implements PolicyFeed {
   }
 
   async start(): Promise<void> {
-    const version = contentVersion(JSON.stringify(this.#value))
-    const { document, problems } = this.#parse({ name: 'option policy', version, value: this.#value })
+    const text = plainText(this.#value)
+    const version = contentVersion(text)
+    const { document, problems } = this.#parse({ name: NAME, version, value: JSON.parse(text) })
     if (document === undefined) throw policyError(problems)
     this.#current = { version, documents: [document], problems: [] }
   }
 
   async close(): Promise<void> {}
+}
+
+/**
+ * The value as JSON, so that what is judged afterwards is a plain tree whatever was given: a cycle, a throwing getter
+ * or a function is a mistake like any other. Throws TULLE_POLICY.
+ */
+function plainText(value: object): string {
+  try {
+    const text: unknown = JSON.stringify(value, onlyData)
+    if (typeof text === 'string') return text
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split('\n', 1)[0] : String(error)
+    throw policyError([{ path: '', message: `expected plain data: ${why}`, file: NAME }])
+  }
+  throw policyError([{ path: '', message: 'expected plain data', file: NAME }])
+}
+
+function onlyData(key: string, value: unknown): unknown {
+  if (typeof value === 'function' || typeof value === 'symbol')
+    throw new TypeError(`${key} is a ${typeof value}`)
+  return value
 }
