@@ -127,7 +127,8 @@ export const SETTINGS = {
   policyHosts: setting<readonly string[]>({
     option: 'policyHosts',
     variable: 'TULLE_POLICY_HOSTS',
-    describe: 'Host names that a policy may claim with `hosts:`; `*` stands for one whole label.',
+    describe:
+      'Host names that a policy may claim with `hosts:`; `*` alone is any single label, `*.internal` any name that ends so.',
     accepts: 'host patterns separated by commas, such as *,*.internal,orders.example.com',
     fallback: LOCAL_NAMES.join(','),
     parse: parseHosts,
