@@ -88,3 +88,12 @@ test('the outbox replaces what has its name, whatever the case, and adds the res
     ),
   )
 })
+
+test('baggage that the caller wrote itself stays the only one', () => {
+  const outbox = new Map([
+    ['baggage', 'inherited=1'],
+    ['x-added', '1'],
+  ])
+  assert.deepEqual(mergeHeaders(['Baggage', 'mine=1'], outbox), ['Baggage', 'mine=1', 'x-added', '1'])
+  assert.deepEqual(mergeHeaders(['a', '1'], outbox), ['a', '1', 'baggage', 'inherited=1', 'x-added', '1'])
+})
