@@ -19,23 +19,16 @@ interface Line {
   }[]
 }
 
-const SCENES = [
-  'balanced',
-  'killed',
-  'slow',
-  'refusing',
-  'rolling',
-  'policy',
-  'bad-policy',
-  'outage',
-  'traced',
-]
+/** A part of the show: `.ci/run` plays the whole of it, alone on its machine, and holds it to its minute. */
+const PLAYED = ['killed', 'bad-policy', 'traced']
 
-test('the demo plays every scene, all of them hold, and it ends with their figures as JSON', async () => {
+test('the demo plays the scenes it is asked for, they hold, and it ends with their figures as JSON', async () => {
   const program = fileURLToPath(
     new URL(`../../examples/demo/main${extname(import.meta.url)}`, import.meta.url),
   )
-  const demo = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const demo = spawn(process.execPath, [program, ...PLAYED.flatMap((name) => ['--scene', name])], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const [output, problems, [code]] = await Promise.all([
     text(demo.stdout),
     text(demo.stderr),
@@ -45,14 +38,13 @@ test('the demo plays every scene, all of them hold, and it ends with their figur
   const figures = JSON.parse(output.trimEnd().split('\n').at(-1)!) as Line
   assert.deepEqual(
     figures.scenes.map((scene) => scene.name),
-    SCENES,
+    PLAYED,
   )
   for (const { name, held, requests, plain, shown } of figures.scenes) {
     assert.ok(held, `${name}: ${shown}`)
     assert.ok(requests > 0 && plain.sent > 0, `${name} had no traffic`)
     assert.equal(plain.executedTwice, 0, name)
   }
-  for (const name of ['killed', 'rolling'])
-    assert.equal(figures.scenes.find((scene) => scene.name === name)!.failed, 0, name)
-  assert.ok(figures.ok && figures.seconds < 60, `it took ${figures.seconds} s`)
+  assert.equal(figures.scenes.find((scene) => scene.name === 'killed')!.failed, 0)
+  assert.ok(figures.ok)
 })
