@@ -1,0 +1,67 @@
+/**
+ * What a request costs a server of the mesh over a bare `http.Server`: `node dist/bench/inbound.js [--smoke] [--rounds 5]`.
+ *
+ * CPU time per request of the server process, by its own `process.cpuUsage` (`bench/README.md`): 16 callers in a
+ * closed loop, GET, 1 KB answers, the same handler in every arm, every arm in fresh processes, arms interleaved round
+ * by round, server on one core and callers on the other where `taskset` exists. `bare` twice is the A/A arm.
+ */
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  concurrency,
+  median,
+  printProgress,
+  printTable,
+  rounds,
+  start,
+  warmupMs,
+  windowMs,
+  windows,
+} from './measure.ts'
+
+const ARMS = ['bare', 'mesh', 'bare'] as const
+const LABELS = ['http.Server (A)', 'mesh.serve', 'http.Server (A again)'] as const
+
+/** What a process says next; an early end is a failure, whoever it was that ended. */
+async function said<T>(child: ChildProcess, others: readonly ChildProcess[]): Promise<T> {
+  const abort = new AbortController()
+  const { signal } = abort
+  const ended = [child, ...others].map(async (one) => {
+    const [code] = (await once(one, 'exit', { signal })) as [number | null]
+    throw new Error(`a process of the bench ended early, with exit code ${code}`)
+  })
+  for (const end of ended) end.catch(() => {})
+  try {
+    const [message] = (await Promise.race([once(child, 'message', { signal }), ...ended])) as [T]
+    return message
+  } finally {
+    abort.abort()
+  }
+}
+
+async function measure(arm: string): Promise<number[]> {
+  const server = start(0, 'inbound-arm.js', [arm, windows, windowMs, warmupMs])
+  const { port } = await said<{ port: number }>(server, [])
+  const load = start(1, 'load.js', [port, concurrency])
+  const { perRequest } = await said<{ perRequest: number[] }>(server, [load])
+  load.disconnect()
+  await once(load, 'exit')
+  server.disconnect()
+  await once(server, 'exit')
+  return perRequest
+}
+
+const samples: number[][] = ARMS.map(() => [])
+for (let round = 0; round < rounds; round++) {
+  for (const [index, arm] of ARMS.entries()) {
+    const perRequest = await measure(arm)
+    samples[index]!.push(...perRequest)
+    printProgress(round, LABELS[index]!, perRequest)
+  }
+}
+
+printTable('server CPU per request, µs', LABELS, samples)
+const [a = [], mesh = [], again = []] = samples
+process.stdout.write(
+  `\nadded by the mesh over http.Server: ${(median(mesh) - median(a)).toFixed(1)} µs (A/A: ${Math.abs(median(again) - median(a)).toFixed(1)} µs)\n`,
+)

@@ -1,0 +1,3 @@
+/** `npm run bench [-- --smoke] [-- --rounds 5]`: one bench after the other, since both want the machine for themselves. */
+await import('./overhead.ts')
+await import('./inbound.ts')
