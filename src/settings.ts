@@ -1,4 +1,4 @@
-import { parseAddress } from './core/address.ts'
+import { isAddress, parseAddress } from './core/address.ts'
 import type { EndpointSpec } from './core/endpoint.ts'
 import type { PathMode } from './core/runtime.ts'
 import { parseDuration } from './core/units.ts'
@@ -195,7 +195,7 @@ function acceptEndpoints(value: unknown): ReadonlyMap<string, readonly EndpointS
 function acceptSpec(value: unknown): EndpointSpec | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { address, port } = value as Partial<EndpointSpec>
-  return typeof address === 'string' && Number.isInteger(port) && port! > 0 && port! < 65536
+  return typeof address === 'string' && typeof port === 'number' && isAddress(address, port)
     ? (value as EndpointSpec)
     : undefined
 }
