@@ -27,3 +27,16 @@ test('a live call keeps the process alive, background work does not', () => {
   assert.equal(run('after'), 'fired')
   assert.equal(run('background'), '')
 })
+
+test('a wait too long for a timer of Node is a long wait, not none', async () => {
+  for (const ms of [2 ** 31, 1e12, Number.POSITIVE_INFINITY]) {
+    const fired: string[] = []
+    const disarm = [
+      systemClock.after(ms, () => fired.push('after')),
+      systemClock.background(ms, () => fired.push('background')),
+    ]
+    await new Promise<void>((resolve) => systemClock.after(20, resolve))
+    for (const one of disarm) one()
+    assert.deepEqual(fired, [], `${ms} ms`)
+  }
+})
