@@ -19,8 +19,23 @@ function write(level: LogLevel, message: string, fields: object | undefined): vo
 }
 
 export function line(level: LogLevel, message: string, fields?: object): string {
-  const text = `tulle ${level}: ${message}${fields === undefined ? '' : ` ${JSON.stringify(fields)}`}`
+  const text = `tulle ${level}: ${message}${fields === undefined ? '' : ` ${written(fields)}`}`
   return text.replace(/[\p{Cc}\u2028\u2029]/gu, ' ')
+}
+
+function written(fields: object): string {
+  try {
+    return JSON.stringify(fields, readable)
+  } catch {
+    return '(values that JSON cannot hold)'
+  }
+}
+
+/** JSON knows nothing of an error but what others hung on it: a client's request, its credentials included. */
+function readable(_key: string, value: unknown): unknown {
+  if (!(value instanceof Error)) return value
+  const { stack, message, cause } = value
+  return cause instanceof Error ? { stack: stack ?? message, cause } : (stack ?? message)
 }
 
 /**

@@ -55,3 +55,22 @@ test('an entry is one line, whatever its values hold', () => {
   assert.doesNotMatch(text, /[\p{Cc}\u2028\u2029]/u)
   assert.match(text, /^tulle warn: refused ERROR forged \{"path":/)
 })
+
+test('an error among the values shows its message and stack, and nothing that hangs on it', () => {
+  const error = Object.assign(new TypeError('no such order', { cause: new Error('row 7') }), {
+    config: { headers: { authorization: 'Bearer secret' } },
+  })
+  const text = line('error', 'the application threw', { path: '/a', error })
+  assert.match(text, /"path":"\/a"/)
+  assert.match(text, /TypeError: no such order/)
+  assert.match(text, /log\.test/)
+  assert.match(text, /row 7/)
+  assert.doesNotMatch(text, /secret/)
+})
+
+test('a value that JSON cannot hold does not cost the entry', () => {
+  const circular: Record<string, unknown> = { a: 1 }
+  circular.self = circular
+  assert.match(line('warn', 'odd', circular), /^tulle warn: odd/)
+  assert.match(line('warn', 'odd', { size: 1n }), /^tulle warn: odd/)
+})
