@@ -19,6 +19,8 @@ const DRAIN_MS = 100
 
 /** What every attempt of a leaf shares. */
 export interface Wiring {
+  /** Attempts that have not ended. */
+  running: number
   readonly clock: Clock
   wall(): number
   readonly idle: IdleWatch
@@ -61,6 +63,7 @@ export class Bytes implements Watched {
     this.#receiver = attempt.call.wire.receiver
     this.#cursor = cursor
     this.#wiring = wiring
+    wiring.running++
   }
 
   cancel(reason: CancelReason): void {
@@ -259,6 +262,7 @@ export class Bytes implements Watched {
   }
 
   #settle(outcome: Outcome): void {
+    this.#wiring.running--
     this.#wiring.idle.remove(this)
     this.#stopDraining?.()
     this.#cursor?.detach()

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { buildConnector } from 'undici'
+import { buildConnector, errors } from 'undici'
+import type { Clock } from '../core/ports.ts'
 
 /**
  * How many connections to one endpoint are made at the same time. Node's servers keep 511 that nobody has accepted
@@ -7,6 +8,8 @@ import { buildConnector } from 'undici'
  * has struck.
  */
 const MAX_AT_ONCE = 128
+/** How long a server that is awake may take to accept a connection, in milliseconds. */
+const YOUNG_MS = 100
 
 /**
  * The error a connection is reporting in this very moment. undici takes an answer that only the end of the connection
@@ -24,9 +27,40 @@ type Waiting = readonly [buildConnector.Options, buildConnector.Callback]
  *
  * @param timeoutMs how long making one connection may take
  */
-export function createConnector(timeoutMs: number, breaking: Breaking): buildConnector.connector {
-  const connect = buildConnector({ timeout: timeoutMs, maxCachedSessions: 0 })
-  return connectorOver(watched(connect, breaking), MAX_AT_ONCE)
+export function createConnector(
+  timeoutMs: number,
+  breaking: Breaking,
+  clock: Clock,
+): buildConnector.connector {
+  const connect = buildConnector({ timeout: 0, maxCachedSessions: 0 })
+  return connectorOver(timely(watched(connect, breaking), timeoutMs, clock), MAX_AT_ONCE, clock)
+}
+
+/** undici's own connect timeout runs on a timer of whole seconds; this one is exact. */
+export function timely(
+  connect: buildConnector.connector,
+  timeoutMs: number,
+  clock: Clock,
+): buildConnector.connector {
+  return (options, callback) => {
+    let disarm = (): void => {}
+    // undici's connector returns the socket it is connecting, which its types do not say.
+    const socket = connect(options, (...result: Parameters<buildConnector.Callback>) => {
+      disarm()
+      callback(...result)
+    }) as unknown as Socket
+    if (!socket.connecting) return
+    const giveUp = (): void => {
+      const { hostname, port } = options
+      socket.destroy(
+        new errors.ConnectTimeoutError(`no connection to ${hostname}:${port} within ${timeoutMs} ms`),
+      )
+    }
+    // Once more round the event loop: a connection that was made while this process was busy is found there.
+    disarm = clock.after(timeoutMs, () => {
+      disarm = clock.after(0, giveUp)
+    })
+  }
 }
 
 /** The first listener runs before undici's, which are added by the callback, and the second after them. */
@@ -44,25 +78,50 @@ function watched(connect: buildConnector.connector, breaking: Breaking): buildCo
     })
 }
 
+/**
+ * @param maxAtOnce how many connections may be young at the same time: being made, or made and not answered on for
+ * `YOUNG_MS`. A connection is made before anybody has accepted it, so that it is made says nothing of the queue.
+ */
 export function connectorOver(
   connect: buildConnector.connector,
   maxAtOnce: number,
+  clock: Clock,
 ): buildConnector.connector {
   const waiting: Waiting[] = []
-  let making = 0
+  let young = 0
+  const grown = (): void => {
+    young--
+    const next = young < maxAtOnce ? waiting.shift() : undefined
+    if (next !== undefined) make(...next)
+  }
   const make = (options: buildConnector.Options, callback: buildConnector.Callback): void => {
-    making++
+    young++
     connect(options, (...result: Parameters<buildConnector.Callback>) => {
-      making--
       const doomed = result[0] === null ? [] : waiting.splice(0)
       callback(...result)
       for (const [, alike] of doomed) alike(...result)
-      const next = making < maxAtOnce ? waiting.shift() : undefined
-      if (next !== undefined) make(...next)
+      // Where there is an error undici calls back with it alone.
+      const socket = result[0] === null ? result[1] : undefined
+      if (socket) whenGrown(socket, clock, grown)
+      else grown()
     })
   }
   return (options, callback) => {
-    if (making < maxAtOnce) make(options, callback)
+    if (young < maxAtOnce) make(options, callback)
     else waiting.push([options, callback])
   }
+}
+
+/** Once, at the first byte, at the end, or when its time is up: a slow answer must not keep others from connecting. */
+function whenGrown(socket: Socket, clock: Clock, fn: () => void): void {
+  let done = false
+  const grown = (): void => {
+    if (done) return
+    done = true
+    disarm()
+    fn()
+  }
+  const disarm = clock.background(YOUNG_MS, grown)
+  socket.once('readable', grown)
+  socket.once('close', grown)
 }

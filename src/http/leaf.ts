@@ -25,13 +25,13 @@ export interface HttpLeafDeps {
 
 /** The HTTP/1.1 transport: one undici Pool per endpoint. */
 export function createHttpLeafFactory(deps: HttpLeafDeps): LeafFactory {
-  const wiring: Wiring = {
+  const shared = {
     clock: deps.clock,
     wall: () => deps.wall(),
     idle: new IdleWatch(deps.clock),
     breaking: { error: undefined },
   }
-  return { protocol: 'http', open: (endpoint) => new HttpLeaf(endpoint, wiring) }
+  return { protocol: 'http', open: (endpoint) => new HttpLeaf(endpoint, { ...shared, running: 0 }) }
 }
 
 class HttpLeaf implements Leaf {
@@ -48,7 +48,7 @@ class HttpLeaf implements Leaf {
       // number of connections is left to `limit`, which refuses with a reason where a pool would queue in silence.
       pipelining: 1,
       allowH2: false,
-      connect: createConnector(timeout, wiring.breaking),
+      connect: createConnector(timeout, wiring.breaking, wiring.clock),
       keepAliveTimeout: idleTimeout,
       keepAliveMaxTimeout: idleTimeout,
       keepAliveTimeoutThreshold: KEEP_ALIVE_SAFETY_MS,
@@ -87,9 +87,13 @@ class HttpLeaf implements Leaf {
     return (reason) => bytes.cancel(reason)
   }
 
-  /** Waits for running attempts; connections that were handed to a caller by 101 or CONNECT are no longer the pool's. */
-  close(): Promise<void> {
-    return this.#pool.closed ? Promise.resolve() : this.#pool.close()
+  /**
+   * Waits for running attempts, and where there is none for nothing: a pool alone would wait for a connection that is
+   * being made for a call long given up. Connections that 101 or CONNECT handed to a caller are no longer the pool's.
+   */
+  async close(): Promise<void> {
+    if (this.#wiring.running === 0) await this.#pool.destroy()
+    else if (!this.#pool.closed) await this.#pool.close()
   }
 
   destroy(): void {

@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
 import type { buildConnector } from 'undici'
-import { connectorOver } from '../../src/http/connector.ts'
+import { connectorOver, timely } from '../../src/http/connector.ts'
+import { ManualClock } from '../../src/testing/manual-clock.ts'
 
 class Scripted {
   readonly asked: buildConnector.Callback[] = []
   readonly told: string[] = []
-  readonly connect = connectorOver((_options, callback) => {
-    this.asked.push(callback)
-  }, 2)
+  readonly sockets: EventEmitter[] = []
+  readonly clock = new ManualClock()
+  readonly connect = connectorOver(
+    (_options, callback) => {
+      this.asked.push(callback)
+    },
+    2,
+    this.clock,
+  )
 
   ask(name: string): void {
     this.connect({} as buildConnector.Options, (...[error]: Parameters<buildConnector.Callback>) => {
@@ -17,7 +25,8 @@ class Scripted {
   }
   answer(error: Error | null): void {
     const callback = this.asked.shift() as (...args: unknown[]) => void
-    callback(error, error === null ? {} : null)
+    if (error === null) this.sockets.push(new EventEmitter())
+    callback(error, error === null ? this.sockets.at(-1) : null)
   }
 }
 
@@ -27,9 +36,18 @@ test('connections are made a few at a time, in the order they were asked for', (
   assert.equal(script.asked.length, 2)
   script.answer(null)
   assert.deepEqual(script.told, ['a: ok'])
+  assert.equal(script.asked.length, 1, 'made is not yet accepted')
+  script.sockets[0]!.emit('readable')
+  script.sockets[0]!.emit('close')
   assert.equal(script.asked.length, 2)
-  for (let i = 0; i < 3; i++) script.answer(null)
+  script.answer(null)
+  assert.equal(script.asked.length, 1)
+  script.clock.advance(100)
+  assert.equal(script.asked.length, 2, 'a slow answer keeps nobody from connecting')
+  for (let i = 0; i < 2; i++) script.answer(null)
   assert.deepEqual(script.told, ['a: ok', 'b: ok', 'c: ok', 'd: ok'])
+  script.clock.advance(100)
+  assert.equal(script.clock.armed, 0)
 })
 
 test('who waits fails with the one that failed, and the next one to ask starts afresh', () => {
@@ -41,4 +59,33 @@ test('who waits fails with the one that failed, and the next one to ask starts a
   script.answer(null)
   script.answer(null)
   assert.deepEqual(script.told.slice(3), ['b: ok', 'e: ok'])
+})
+
+test('a connection that is not made in time is destroyed to the millisecond; one that is, is left alone', () => {
+  const clock = new ManualClock()
+  const destroyed: Error[] = []
+  const socket = { connecting: true, destroy: (error: Error) => destroyed.push(error) }
+  let made: buildConnector.Callback = () => {}
+  const connect = timely(
+    ((_options: unknown, callback: buildConnector.Callback) => {
+      made = callback
+      return socket
+    }) as unknown as buildConnector.connector,
+    200,
+    clock,
+  )
+  const ask = () => connect({ hostname: '127.0.0.1', port: '4001' } as buildConnector.Options, () => {})
+  ask()
+  clock.advance(199)
+  assert.deepEqual(destroyed, [])
+  clock.advance(1)
+  assert.deepEqual(
+    destroyed.map(({ message }) => message),
+    ['no connection to 127.0.0.1:4001 within 200 ms'],
+  )
+  ask()
+  ;(made as (...result: unknown[]) => void)(null, socket)
+  clock.advance(1000)
+  assert.equal(destroyed.length, 1)
+  assert.equal(clock.armed, 0)
 })
