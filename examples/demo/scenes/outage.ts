@@ -6,7 +6,7 @@ const QUIET_MS = 500
 
 export const outage: Scene = {
   name: 'outage',
-  headline: 'All of stock is gone: the breaker opens, and closes when it is back',
+  headline: 'All of stock is gone: its breaker opens, and closes again later',
   async play(stage) {
     const stock = stage.cluster.of('stock')
     await pause(500)
