@@ -129,7 +129,7 @@ export const CODES = {
     503,
     'UNAVAILABLE',
     true,
-    'The mesh of this process is closed.',
+    'The mesh of this process is closed, or the service left the policy while the call waited.',
     'Calls made during shutdown belong before mesh.close().',
   ),
   TULLE_START: code(

@@ -28,6 +28,9 @@ export interface Standing {
 export function fault(error: unknown, at: Standing): Outcome {
   const code = (error as { code?: unknown } | null)?.code
   if (MISTAKES.has(code)) return outcome('TULLE_BAD_CALL', messageOf(error), error, at, undefined)
+  // Running attempts lose their pool only where the grace of `mesh.close()` is over.
+  if (code === 'UND_ERR_DESTROYED')
+    return outcome('TULLE_CLOSED', 'cut, the mesh is closed', error, at, undefined)
   if (code === 'UND_ERR_CONNECT_TIMEOUT')
     return outcome(
       'TULLE_CONNECT_TIMEOUT',

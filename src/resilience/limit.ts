@@ -5,9 +5,11 @@ import { type CallLayer, type Cancel, type Hop, NOTHING_TO_CANCEL, type Observer
 import type { LayerModule } from '../core/module.ts'
 import { type Outcome, refusal } from '../core/outcome.ts'
 import type { PolicyPiece } from '../core/piece.ts'
+import type { ServiceState } from '../core/service.ts'
 import { fields, orFalse, wholeNumber } from '../core/units.ts'
 import { Descent } from './descent.ts'
 import { type LimitParams, type Turnstile, turnstileOf, UNLIMITED, type Waiter } from './turnstile.ts'
+import { type Waiting, waitingOf } from './waiting.ts'
 
 export type { LimitParams } from './turnstile.ts'
 
@@ -31,21 +33,22 @@ export const limitPiece: PolicyPiece<LimitParams | false> = {
 export const limit: LayerModule<LimitParams | false, CallLayer> = {
   role: 'limit',
   piece: limitPiece,
-  layer: (params, { service }) =>
-    params === false ? undefined : limitLayer(params, service.slot(turnstileOf), service.name),
+  layer: (params, { service }) => (params === false ? undefined : limitLayer(params, service)),
   reconcile: (params, service) => service.slot(turnstileOf).adopt(params === false ? UNLIMITED : params),
 }
 
-function limitLayer(params: LimitParams, turnstile: Turnstile, service: string): CallLayer {
+function limitLayer(params: LimitParams, service: ServiceState): CallLayer {
+  const turnstile = service.slot(turnstileOf)
+  const waiting = service.slot(waitingOf)
   turnstile.begin(params)
   return <W>(next: Hop<Call<W>>): Hop<Call<W>> =>
     (call, observer) => {
       if (turnstile.enter()) return next(call, new Place(turnstile, observer))
       if (turnstile.full) {
-        observer.end(refusal(overloaded(service, params)))
+        observer.end(refusal(overloaded(service.name, params)))
         return NOTHING_TO_CANCEL
       }
-      return new InLine(turnstile, call, next, observer).cancel
+      return new InLine(turnstile, waiting, call, next, observer).cancel
     }
 }
 
@@ -77,21 +80,25 @@ class InLine<W> implements Waiter {
   ahead: Waiter | undefined
   behind: Waiter | undefined
   readonly #turnstile: Turnstile
+  readonly #waiting: Waiting
   readonly #call: Call<W>
   readonly #next: Hop<Call<W>>
   readonly #up: Observer
   readonly #way = new Descent()
   #gone = false
 
-  constructor(turnstile: Turnstile, call: Call<W>, next: Hop<Call<W>>, up: Observer) {
+  constructor(turnstile: Turnstile, waiting: Waiting, call: Call<W>, next: Hop<Call<W>>, up: Observer) {
     this.#turnstile = turnstile
+    this.#waiting = waiting
     this.#call = call
     this.#next = next
     this.#up = up
     turnstile.join(this)
+    waiting.join(this.cancel, call.target.service)
   }
 
   admit(): void {
+    this.#waiting.leave(this.cancel)
     this.#way.enter(this.#next, this.#call, new Place(this.#turnstile, this.#up))
   }
 
@@ -100,6 +107,7 @@ class InLine<W> implements Waiter {
     if (this.#gone) return
     this.#gone = true
     this.#turnstile.quit(this)
+    this.#waiting.leave(this.cancel)
     this.#up.end(cancelled(reason, NO_CHANCE, 0, false, 'queue'))
   }
 }

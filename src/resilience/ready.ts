@@ -6,6 +6,7 @@ import type { LayerModule, NoParams } from '../core/module.ts'
 import { type Outcome, refusal } from '../core/outcome.ts'
 import type { ServiceState } from '../core/service.ts'
 import { Descent } from './descent.ts'
+import { waitingOf } from './waiting.ts'
 
 /**
  * Holds a call until the first endpoint set of its service has arrived, within the time the call has. Once it has,
@@ -24,15 +25,22 @@ function readyLayer(service: ServiceState): CallLayer {
 
 function hold<W>(service: ServiceState, call: Call<W>, next: Hop<Call<W>>, observer: Observer): Cancel {
   const way = new Descent()
+  const waiting = service.slot(waitingOf)
   let gone = false
-  const leave = service.onReady(() => way.enter(next, call, observer))
-  return (reason) => {
+  const cancel: Cancel = (reason) => {
     if (way.entered) return way.cancel(reason)
     if (gone) return
     gone = true
     leave()
+    waiting.leave(cancel)
     observer.end(verdict(reason, service.name))
   }
+  waiting.join(cancel, service.name)
+  const leave = service.onReady(() => {
+    waiting.leave(cancel)
+    way.enter(next, call, observer)
+  })
+  return cancel
 }
 
 const NO_CHANCE = { startedMs: 0, fairMs: Number.POSITIVE_INFINITY }

@@ -7,6 +7,7 @@ import { waitMs } from './backoff.ts'
 import { type Budget, budgetOf } from './budget.ts'
 import { BUILT_IN_TIMEOUT_MS, timeoutPiece } from './deadline.ts'
 import { covered, type RetryParams, retryPiece } from './retry-policy.ts'
+import { type Waiting, waitingOf } from './waiting.ts'
 
 /** What a call has spent so far. */
 export interface Spent {
@@ -36,12 +37,14 @@ const SAMPLE = 8
 /** Decides whether a failed attempt is followed by another. Holds no state of its own but what the service shares. */
 export class RetryRule {
   readonly deps: Deps
+  readonly waiting: Waiting
   readonly #params: RetryParams | false
   readonly #on: ReadonlySet<Condition>
   readonly #budget: Budget
 
   constructor(params: RetryParams | false, deps: Deps) {
     this.deps = deps
+    this.waiting = deps.service.slot(waitingOf)
     this.#params = params
     this.#on = params === false ? new Set() : covered(params.retryOn)
     this.#budget = deps.service.slot(budgetOf)
@@ -62,7 +65,7 @@ export class RetryRule {
   /** Undefined: no other attempt. A decision to retry has been charged. */
   decide(call: Call<unknown>, outcome: Outcome, spent: Spent, nowMs: number): Decision | undefined {
     if (outcome.class !== 'failure' || outcome.committed || isRefusal(outcome)) return undefined
-    if (call.options.retry === false) return undefined
+    if (call.options.retry === false || this.waiting.closed) return undefined
     const fresh = !spent.repeated && spent.endpoints < this.deps.service.endpoints.length
     if (outcome.unsent && fresh && call.replayable && nowMs < call.deadline) return AT_ONCE
     return this.#params === false ? undefined : this.#charged(this.#params, call, outcome, spent, nowMs)

@@ -135,8 +135,10 @@ export class Trial<W> implements Spent {
     if (!decision.transparent) {
       this.retries++
       this.backoffs = decision.told ? 0 : this.backoffs + 1
+      this.#rule.waiting.join(this.cancel, this.#call.target.service)
       this.#disarm = clock.after(decision.afterMs, () => {
         this.#disarm = undefined
+        this.#rule.waiting.leave(this.cancel)
         this.#go(clock.now())
       })
     }
@@ -148,6 +150,7 @@ export class Trial<W> implements Spent {
   #giveUp(reason: CancelReason): void {
     this.#disarm?.()
     this.#disarm = undefined
+    this.#rule.waiting.leave(this.cancel)
     const attempt = this.#latest as Try<W>
     this.#finish(cancelled(reason, attempt, this.#rule.deps.clock.now(), false, 'queue'))
   }
