@@ -57,7 +57,9 @@ export class OpossumBreaker implements Breaker {
     return this.#probe
   }
 
+  /** Called at every policy: what is counted is only given up where it was counted for other parameters. */
   adopt(params: BreakerParams): void {
+    if (same(params, this.#params)) return
     this.#params = params
     if (this.#circuit?.closed === true) this.#forget()
   }
@@ -141,6 +143,15 @@ export class OpossumBreaker implements Breaker {
     this.#circuit?.shutdown()
     this.#circuit = undefined
   }
+}
+
+function same(a: BreakerParams, b: BreakerParams): boolean {
+  return (
+    a.errorThreshold === b.errorThreshold &&
+    a.minRequests === b.minRequests &&
+    a.openFor === b.openFor &&
+    a.window === b.window
+  )
 }
 
 class Counted implements Permit {

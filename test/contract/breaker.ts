@@ -203,6 +203,13 @@ export function breakerContract(name: string, make: (clock: Clock) => BreakerBen
       assert.equal(breaker.admits(), true)
     })
 
+    test('the same parameters again change nothing: a policy may be read anew every second', async () => {
+      await finish(true, 19)
+      breaker.adopt({ errorThreshold: 0.5, minRequests: 20, openFor: 1000, window: 10_000 })
+      await finish(true)
+      assert.equal(breaker.admits(), false)
+    })
+
     test('closed down it admits everything and keeps no timer', async () => {
       await open()
       const late = breaker.take()
