@@ -105,7 +105,7 @@ async function ask(port: number, kept: { client?: RawClient }, target: string): 
 }
 
 for (const subject of subjects) {
-  test(`${subject.name}: what is judged is what the application sees, and no spelling reaches a denied resource`, async () => {
+  test(`FAULTS 48: ${subject.name}: what is judged is what the application sees, and no spelling reaches a denied resource`, async () => {
     for (const mode of MODES) {
       const denied = (path: string): boolean => path === '/admin' || path.startsWith('/admin/')
       const harness = inboundHarness({ paths: mode, layer: denying(denied) })

@@ -30,7 +30,7 @@ async function serving(
 
 const head = (...lines: readonly string[]): string => `${lines.join('\r\n')}\r\n\r\n`
 
-test('requests with more than one reading are answered 400 and closed before any handler', () =>
+test('FAULTS 49, 50: requests with more than one reading are answered 400 and closed before any handler', () =>
   serving({}, async ({ port }, { seen }, handled) => {
     const attacks: Readonly<Record<string, string>> = {
       'two hosts': get('/', 'Host: evil'),
@@ -73,7 +73,7 @@ test('CONNECT is not served', () =>
     assert.deepEqual(handled, [])
   }))
 
-test('more than a hundred headers and more than 16 KiB of head are answered 431', () =>
+test('FAULTS 49: more than a hundred headers and more than 16 KiB of head are answered 431', () =>
   serving({}, async ({ port }, _harness, handled) => {
     const headers = (count: number): string[] => Array.from({ length: count }, (_, at) => `x-${at}: 1`)
     assert.equal((await rawExchange(port, get('/ok', ...headers(98)))).status, 200)
@@ -107,7 +107,7 @@ test('header names of every object come through as headers and touch nothing els
     },
   ))
 
-test('a head that drips, and a connection that says nothing, are ended at the header limit', () =>
+test('FAULTS 52: a head that drips, and a connection that says nothing, are ended at the header limit', () =>
   serving({ limits: { headersTimeoutMs: 200 } }, async ({ port }, _harness, handled) => {
     const silent = await rawClient(port)
     const slow = await rawClient(port)
@@ -139,7 +139,7 @@ test('connections in all are capped, and one that is refused never has its reque
     first.socket.destroy()
   }))
 
-test('three hundred slow clients do not keep a good one waiting', () =>
+test('FAULTS 52: three hundred slow clients do not keep a good one waiting', () =>
   serving({ limits: { headersTimeoutMs: 300 } }, async ({ port }) => {
     const slow = await Promise.all(Array.from({ length: 300 }, () => rawClient(port)))
     for (const { send } of slow) send('GET / HTTP/1.1\r\nx: ')
@@ -169,7 +169,7 @@ test('rubbish after a complete request is never answered in its place', () =>
     () => {},
   ))
 
-test('pipelined requests are answered in their order, each by its own', () =>
+test('FAULTS 50: pipelined requests are answered in their order, each by its own', () =>
   serving(
     {},
     async ({ port }, { seen }) => {
