@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../src/core/ports.ts'
 import type { Breaker, BreakerParams, Permit } from '../../src/resilience/breaker.ts'
 import { Ramp } from '../../src/resilience/ramp.ts'
@@ -39,6 +40,7 @@ export class ModelBreaker implements Breaker {
   }
 
   adopt(params: BreakerParams): void {
+    if (isDeepStrictEqual(params, this.#params)) return
     this.#params = params
     this.#verdicts = []
   }
