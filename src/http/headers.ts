@@ -54,11 +54,14 @@ class Copy implements RequestHeaders {
   add(name: unknown, value: unknown): void {
     if (value === undefined) return
     const { role } = headerName(name)
-    if (role === 'host') this.#hasHost = true
-    else if (role === 'idempotency-key') this.hasIdempotencyKey = true
-    else if (role === 'traceparent') this.hasTraceparent = true
     const key = name as string
-    this.flat.push(key, Array.isArray(value) ? value.map((one) => textOf(key, one)) : textOf(key, value))
+    const text = Array.isArray(value) ? value.map((one) => textOf(key, one)) : textOf(key, value)
+    if (role === 'host') this.#hasHost = true
+    // An empty key is one that somebody forgot to fill in: no server recognises a repetition by it.
+    else if (role === 'idempotency-key')
+      this.hasIdempotencyKey ||= [text].flat().some((one) => one.trim() !== '')
+    else if (role === 'traceparent') this.hasTraceparent = true
+    this.flat.push(key, text)
   }
 }
 

@@ -54,6 +54,17 @@ test('undefined is left out, null is empty, numbers are written', () => {
   assert.deepEqual(copyHeaders({ a: undefined, b: null, c: 1 } as never).flat, ['b', '', 'c', '1'])
 })
 
+test('an Idempotency-Key without a value is no promise', () => {
+  for (const headers of [
+    { 'Idempotency-Key': '' },
+    { 'idempotency-key': null },
+    { 'idempotency-key': ['', ''] },
+  ])
+    assert.equal(copyHeaders(headers as never).hasIdempotencyKey, false, JSON.stringify(headers))
+  for (const headers of [{ 'Idempotency-Key': '7' }, ['idempotency-key', 'a'], { 'idempotency-key': ['a'] }])
+    assert.equal(copyHeaders(headers as never).hasIdempotencyKey, true, JSON.stringify(headers))
+})
+
 test('an iterator that somebody put on every object is not believed', () => {
   const prototype = Object.prototype as { [Symbol.iterator]?: unknown }
   try {
