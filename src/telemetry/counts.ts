@@ -19,6 +19,8 @@ interface ServiceCounts {
 
 /** Addresses beyond this are reported as one: three sets each, and an SDK keeps 2,000 of an instrument. */
 const MAX_ENDPOINTS = 500
+/** Addresses are looked through for those that went whenever there are twice as many as last time, and not below this. */
+const SWEEP_FROM = 64
 const BREAKER = { closed: 0, 'half-open': 1, open: 2 } as const
 
 /**
@@ -29,6 +31,7 @@ export class Counts {
   readonly #services = new Map<string, { readonly state: ServiceState; readonly counts: ServiceCounts }>()
   readonly #endpoints = new Map<EndpointState, EndpointCounts>()
   readonly #events: Events
+  #sweepAt = SWEEP_FROM
   #meter: Meter | undefined
   #detach: (() => void) | undefined
 
@@ -47,9 +50,16 @@ export class Counts {
     this.#services.set(state.name, { state, counts })
   }
 
+  /** How many endpoints are counted. */
+  get kept(): number {
+    return this.#endpoints.size
+  }
+
   endpoint(endpoint: EndpointState): EndpointCounts {
     let counts = this.#endpoints.get(endpoint)
     if (counts === undefined) {
+      // A meter provider without a reader never looks.
+      if (this.#endpoints.size >= this.#sweepAt) this.#forgetRemoved()
       counts = { success: 0, failure: 0, ignored: 0 }
       this.#endpoints.set(endpoint, counts)
     }
@@ -137,6 +147,7 @@ export class Counts {
     const known = new Set<Endpoint>()
     for (const { endpoints } of services) for (const endpoint of endpoints) known.add(endpoint)
     for (const endpoint of this.#endpoints.keys()) if (!known.has(endpoint)) this.#endpoints.delete(endpoint)
+    this.#sweepAt = Math.max(SWEEP_FROM, 2 * this.#endpoints.size)
   }
 }
 

@@ -24,10 +24,11 @@ export const meterTry: LayerModule<NoParams, AttemptLayer> = {
   role: 'meter-try',
   layer(_params, { clock, events, endpoint }) {
     if (endpoint === undefined) return undefined
-    const counts = countsOf(events).endpoint(endpoint)
+    let counts: EndpointCounts | undefined
     return (next) => (attempt, observer) => {
       const instruments = activeInstruments()
       if (instruments === undefined) return next(attempt, observer)
+      counts ??= countsOf(events).endpoint(endpoint)
       const duration = tracedByOthers() ? undefined : instruments.client
       return next(attempt, new MeteredAttempt(attempt, observer, clock, counts, duration))
     }

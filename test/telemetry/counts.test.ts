@@ -95,3 +95,14 @@ test('a closed mesh is not observed any more', async () => {
   own.events.emit('state', { from: 'draining', to: 'closed' })
   assert.equal(own.events.wants('retry'), false)
 })
+
+test('addresses that come and go leave nothing behind where nobody ever looks', () => {
+  const own = meteredBench()
+  const counts = countsOf(own.events)
+  const before = counts.kept
+  for (let round = 0; round < 100; round++) {
+    own.deps.service.endpoints.length = 0
+    for (const endpoint of own.deps.service.populate(50)) counts.endpoint(endpoint)
+  }
+  assert.ok(counts.kept <= before + 200, `${counts.kept} kept`)
+})

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { countsOf } from '../../src/telemetry/counts.ts'
 import { meter } from '../../src/telemetry/meter.ts'
 import { meterIn } from '../../src/telemetry/meter-in.ts'
 import { meterTry } from '../../src/telemetry/meter-try.ts'
@@ -22,6 +23,12 @@ layerContract('trace (inbound) without an SDK', 'call', (deps) => traceIn.layer(
 layerContract('meter without an SDK', 'call', (deps) => meter.layer(undefined, deps)!)
 layerContract('meter-try without an SDK', 'attempt', (deps) => meterTry.layer(undefined, deps)!)
 layerContract('meter (inbound) without an SDK', 'call', (deps) => meterIn.layer(undefined, deps)!)
+
+test('endpoints that nobody measures are not kept', () => {
+  const deps = makeDeps()
+  meterTry.layer(undefined, deps)
+  assert.equal(countsOf(deps.events).kept, 0)
+})
 
 function outboxOf(ambient: object, more: object = {}): Map<string, string> {
   const deps = makeDeps()
