@@ -110,6 +110,15 @@ export class Exchange implements Observer {
       error.attempts = call.trail ?? []
       error.policyVersion = call.route.policyVersion
     }
-    if (!this.#switched) this.receiver.onError(error)
+    if (!this.#switched) this.#tell(error)
+  }
+
+  /** An observer never throws (law 1): layers above a throw would keep the places and permits they give back at the end. */
+  #tell(error: unknown): void {
+    try {
+      this.receiver.onError(error)
+    } catch {
+      // The call is over, and its caller has been told.
+    }
   }
 }
