@@ -8,7 +8,7 @@ import { createMesh } from '../src/index.ts'
 const [arm = '', origin = '', concurrency = '16', windows = '4', windowMs = '1000', warmupMs = '2500'] =
   process.argv.slice(2)
 const POLICY = {
-  version: 1,
+  version: 1 as const,
   services: { orders: { timeout: '5s', breaker: {}, retry: { limit: 2 } } },
 }
 

@@ -4,6 +4,7 @@ import { MeshError } from './core/errors.ts'
 import type { AccessLog } from './core/events.ts'
 import type { Clock, Logger, Random } from './core/ports.ts'
 import type { PathMode } from './core/runtime.ts'
+import type { PolicyDocument } from './policy-document.ts'
 import { type LogLevel, SETTINGS, type Setting } from './settings.ts'
 
 /** What `createMesh` takes. Everything may come from the environment instead; options win over it. */
@@ -16,7 +17,7 @@ export interface MeshOptions {
     | Readonly<Record<string, string | readonly (string | EndpointSpec)[]>>
     | undefined
   /** A policy document, or the path of a file or folder that holds it. Environment: `TULLE_POLICY`. */
-  readonly policy?: string | object | undefined
+  readonly policy?: string | PolicyDocument | undefined
   /** The least level that is logged; default `warn`. Environment: `TULLE_LOG`. */
   readonly log?: LogLevel | undefined
   /** Where log lines go; default one line each on standard error. */

@@ -44,11 +44,21 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(EDGES.map((room) => [room, ['core', 'policy']])),
   'stack.ts': [...INNER, 'telemetry'],
   'settings.ts': ['core', 'policy'],
-  'config.ts': ['core', 'policy', 'settings.ts'],
+  'policy-document.ts': INNER,
+  'config.ts': ['core', 'policy', 'settings.ts', 'policy-document.ts'],
   ...Object.fromEntries(
     ASSEMBLY.map((file) => [
       file,
-      [...INNER, ...EDGES, 'platform', 'stack.ts', 'settings.ts', 'config.ts', ...ASSEMBLY],
+      [
+        ...INNER,
+        ...EDGES,
+        'platform',
+        'stack.ts',
+        'settings.ts',
+        'config.ts',
+        'policy-document.ts',
+        ...ASSEMBLY,
+      ],
     ]),
   ),
   plane: ['core', 'policy', 'stack.ts', 'identity'],

@@ -126,7 +126,7 @@ test('a policy is reloaded live; a bad one is refused, seen in health, and the l
 
 test('describe prints the layers in order, with parameters, reasons and endpoints', async (t) => {
   const policy = {
-    version: 1,
+    version: 1 as const,
     services: {
       orders: {
         breaker: {},
@@ -179,7 +179,7 @@ test('addresses of the configuration win over those of the policy', async (t) =>
   await using configured = await scriptedEndpoint({ body: 'configured' })
   await using written = await scriptedEndpoint({ body: 'written' })
   const policy = {
-    version: 1,
+    version: 1 as const,
     services: { orders: { endpoints: [written.address] }, stock: { endpoints: [written.address] } },
   }
   const mesh = meshFor(t, { endpoints: { orders: configured.address }, policy })

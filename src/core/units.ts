@@ -98,8 +98,6 @@ export function fields<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core
 }
 
 /** `false` switches a piece off. */
-export function orFalse<T>(schema: z.ZodType<T>, what: string): z.ZodType<T | false> {
-  return z.union([z.literal(false), schema], { error: `expected false or ${what}` }) as unknown as z.ZodType<
-    T | false
-  >
+export function orFalse<T, I>(schema: z.ZodType<T, I>, what: string): z.ZodType<T | false, I | false> {
+  return z.union([z.literal(false), schema], { error: `expected false or ${what}` })
 }

@@ -16,21 +16,23 @@ export interface OutlierParams {
   readonly panicThreshold: number
 }
 
+export const outlierSchema = orFalse(
+  fields({
+    consecutiveFailures: wholeNumber(1, 1000).optional(),
+    baseEjection: duration().optional(),
+    maxEjection: duration().optional(),
+    jitter: numberBetween(0, 1).optional(),
+    maxEjectedPercent: percent().optional(),
+    panicThreshold: percent().optional(),
+  }),
+  'the fields of outlier',
+)
+
 /** `outlier`: per client process; on by default, `false` switches it off. */
 export const outlierPiece: PolicyPiece<OutlierParams | false> = {
   key: 'outlier',
   scope: 'service',
-  schema: orFalse(
-    fields({
-      consecutiveFailures: wholeNumber(1, 1000).optional(),
-      baseEjection: duration().optional(),
-      maxEjection: duration().optional(),
-      jitter: numberBetween(0, 1).optional(),
-      maxEjectedPercent: percent().optional(),
-      panicThreshold: percent().optional(),
-    }),
-    'the fields of outlier',
-  ),
+  schema: outlierSchema,
   defaults: {
     consecutiveFailures: 5,
     baseEjection: 1_000,

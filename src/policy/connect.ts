@@ -9,10 +9,12 @@ export interface ConnectParams {
   readonly idleTimeout: number
 }
 
+export const connectSchema = fields({ timeout: duration(), idleTimeout: duration() }).partial()
+
 /** `connect`: how the transports of a service make connections and how long they keep them. */
 export const connectPiece: PolicyPiece<ConnectParams> = {
   key: 'connect',
   scope: 'service',
-  schema: fields({ timeout: duration(), idleTimeout: duration() }).partial(),
+  schema: connectSchema,
   defaults: { timeout: 1000, idleTimeout: 4000 },
 }

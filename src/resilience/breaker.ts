@@ -11,19 +11,21 @@ import type { Breaker, BreakerParams, Permit } from './permit.ts'
 
 export type { Breaker, BreakerParams, Permit } from './permit.ts'
 
+export const breakerSchema = orFalse(
+  fields({
+    errorThreshold: percent(),
+    minRequests: wholeNumber(1, 1_000_000),
+    openFor: duration(10),
+    window: duration(1000),
+  }).partial(),
+  'an object with errorThreshold, minRequests, openFor and window',
+).meta({ description: 'Fails calls to a service fast while too many of them fail' })
+
 /** `breaker`: absent unless asked for. Per-endpoint ejection, on by default, is `outlier`. */
 export const breakerPiece: PolicyPiece<BreakerParams | false | undefined> = {
   key: 'breaker',
   scope: 'service',
-  schema: orFalse(
-    fields({
-      errorThreshold: percent(),
-      minRequests: wholeNumber(1, 1_000_000),
-      openFor: duration(10),
-      window: duration(1000),
-    }).partial(),
-    'an object with errorThreshold, minRequests, openFor and window',
-  ).meta({ description: 'Fails calls to a service fast while too many of them fail' }),
+  schema: breakerSchema,
   defaults: undefined,
   whenPresent: {
     errorThreshold: 0.5,

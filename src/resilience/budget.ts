@@ -24,6 +24,8 @@ export class Budget {
   #params: BudgetParams
   #widthMs: number
   #latest = Number.NEGATIVE_INFINITY
+  /** Where the latest bucket is kept. */
+  #index = 0
   readonly #deposits = new Float64Array(BUCKETS)
   readonly #withdrawals = new Float64Array(BUCKETS)
   #deposited = 0
@@ -66,6 +68,7 @@ export class Budget {
       this.#withdrawn *= share * BUCKETS
       const widthMs = params.ttl / BUCKETS
       this.#latest = Math.ceil(((this.#latest + 1) * this.#widthMs) / widthMs) - 1
+      this.#index = modulo(this.#latest)
       this.#widthMs = widthMs
     }
     this.#params = params
@@ -78,8 +81,9 @@ export class Budget {
       const first = Math.max(this.#latest + 1, current - BUCKETS + 1)
       for (let n = first; n <= current; n++) this.#drop(modulo(n))
       this.#latest = current
+      this.#index = modulo(current)
     }
-    return modulo(this.#latest)
+    return this.#index
   }
 
   #drop(bucket: number): void {

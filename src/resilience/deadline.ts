@@ -10,11 +10,13 @@ import { duration } from '../core/units.ts'
 /** How long a call may wait for its head where nobody said anything, in milliseconds (Envoy's route default). */
 export const BUILT_IN_TIMEOUT_MS = 15_000
 
+export const timeoutSchema = duration()
+
 /** `timeout`: how long a call may take, all attempts and the last byte included. In milliseconds. */
 export const timeoutPiece: PolicyPiece<number | undefined> = {
   key: 'timeout',
   scope: 'route',
-  schema: duration(),
+  schema: timeoutSchema,
   defaults: undefined,
 }
 

@@ -13,14 +13,16 @@ import { type Waiting, waitingOf } from './waiting.ts'
 
 export type { LimitParams } from './turnstile.ts'
 
+export const limitSchema = orFalse(
+  fields({ inFlight: wholeNumber(1, 1_000_000), queue: wholeNumber(0, 1_000_000) }).partial(),
+  'an object with inFlight and queue',
+).meta({ description: 'How many calls may be in flight, and how many wait, per client process' })
+
 /** `limit`: how many calls to a service one client process has under way, and how many may wait for a place. */
 export const limitPiece: PolicyPiece<LimitParams | false> = {
   key: 'limit',
   scope: 'service',
-  schema: orFalse(
-    fields({ inFlight: wholeNumber(1, 1_000_000), queue: wholeNumber(0, 1_000_000) }).partial(),
-    'an object with inFlight and queue',
-  ).meta({ description: 'How many calls may be in flight, and how many wait, per client process' }),
+  schema: limitSchema,
   defaults: { inFlight: 1024, queue: 1024 },
 }
 

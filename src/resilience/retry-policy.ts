@@ -51,12 +51,15 @@ const budget = fields({
   ttl: duration(1000),
 }).partial()
 
+export const retrySchema = orFalse(fields({ ...shape, budget }).partial(), `${WHAT}, and budget`)
+export const routeRetrySchema = orFalse(fields(shape).partial(), `${WHAT} (budget belongs to the service)`)
+
 /** `retry`. False: nothing but transparent retries of what provably never left. `budget` is shared by a service's routes. */
 export const retryPiece: PolicyPiece<RetryParams | false> = {
   key: 'retry',
   scope: 'route',
-  schema: orFalse(fields({ ...shape, budget }).partial(), `${WHAT}, and budget`),
-  routeSchema: orFalse(fields(shape).partial(), `${WHAT} (budget belongs to the service)`),
+  schema: retrySchema,
+  routeSchema: routeRetrySchema,
   defaults: {
     limit: 2,
     retryOn: ['connect-failure', 'refused-stream', 'reset', 'gateway-error'],

@@ -185,7 +185,7 @@ class Try<W> implements Attempt<W>, Observer {
   readonly startedMs: number
   readonly fairMs: number
   readonly tried: ReadonlySet<Endpoint>
-  readonly outbox = new Map<string, string>()
+  #outbox: Map<string, string> | undefined
   endpoint: EndpointState | undefined
   headSeen = false
   readonly #trial: Trial<W>
@@ -205,6 +205,15 @@ class Try<W> implements Attempt<W>, Observer {
     this.fairMs = fairMs
     this.tried = tried
     if (number > 1) this.outbox.set(PREVIOUS_ATTEMPTS, String(number - 1))
+  }
+
+  get outbox(): Map<string, string> {
+    this.#outbox ??= new Map()
+    return this.#outbox
+  }
+
+  get hasOutbox(): boolean {
+    return this.#outbox !== undefined
   }
 
   sent(): void {
