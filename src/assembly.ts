@@ -67,7 +67,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
   const source = sources.static!({ endpoints: config.endpoints })
   const addresses = new Addresses(source, endpoints, log)
   const policies = new Policies({
-    feed: feedOf(config, clock),
+    feed: () => feedOf(config, clock),
     pieces: policyPieces,
     known: () => source.known(),
     apply: (snapshot) => {

@@ -7,8 +7,11 @@ import { problemText } from './policy/problem.ts'
 import type { AnyPiece } from './policy/schema.ts'
 
 export interface PoliciesOptions {
-  /** Undefined: no policy was given, the built-in defaults apply. */
-  readonly feed: PolicyFeed | undefined
+  /**
+   * Asked at every start, because a feed that was closed stays closed. Undefined: no policy was given, the built-in
+   * defaults apply.
+   */
+  feed(): PolicyFeed | undefined
   readonly pieces: readonly AnyPiece[]
   /** Services known without any policy; asked at every compilation. */
   known(): Iterable<string>
@@ -24,6 +27,7 @@ export class Policies implements Part {
   readonly #options: PoliciesOptions
   #snapshot: Snapshot | undefined
   #refused: readonly string[] = []
+  #feed: PolicyFeed | undefined
   #stop: (() => void) | undefined
 
   constructor(options: PoliciesOptions) {
@@ -36,7 +40,8 @@ export class Policies implements Part {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { feed } = this.#options
+    const feed = this.#options.feed()
+    this.#feed = feed
     if (feed === undefined) {
       this.#apply({ version: BUILT_IN, documents: [], problems: [] })
       return
@@ -48,7 +53,7 @@ export class Policies implements Part {
 
   async close(): Promise<void> {
     this.#stop?.()
-    await this.#options.feed?.close()
+    await this.#feed?.close()
   }
 
   /** A later update must not throw into the feed, and must not take a good policy away. */

@@ -25,6 +25,18 @@ test('making a mesh does no I/O; a first call starts it', async (t) => {
   assert.equal(mesh.health().state, 'ready')
 })
 
+test('a start that failed for want of its policy may be tried again, and says the same until it is there', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'tulle-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const policy = join(folder, 'mesh.yaml')
+  const mesh = meshFor(t, { policy })
+  await assert.rejects(mesh.start(), { code: 'TULLE_POLICY' })
+  await assert.rejects(mesh.start(), { code: 'TULLE_POLICY' })
+  writeFileSync(policy, 'version: 1\n')
+  await mesh.start()
+  assert.equal(mesh.health().state, 'ready')
+})
+
 test('ready resolves for whoever waits, once somebody starts the mesh', async (t) => {
   const mesh = meshFor(t)
   const { ready } = mesh

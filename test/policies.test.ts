@@ -42,7 +42,7 @@ const world = (feed: PolicyFeed | undefined, apply: (snapshot: Snapshot) => void
   const errors: string[] = []
   const log = { debug() {}, info() {}, warn() {}, error: (message: string) => errors.push(message) }
   const policies = new Policies({
-    feed,
+    feed: () => feed,
     pieces: policyPieces,
     known: () => ['stock'],
     apply: (snapshot) => {
