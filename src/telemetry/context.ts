@@ -1,6 +1,7 @@
 import {
   type Context,
   createTraceState,
+  diag,
   propagation,
   ROOT_CONTEXT,
   type SpanContext,
@@ -35,7 +36,21 @@ export function remoteSpan({ traceId, spanId, flags, state }: TraceContext): Spa
 /** The application's propagators read it, so that it gets exactly the baggage it asked for. */
 function withBaggage(context: Context, baggage: string | undefined): Context {
   if (baggage === undefined || propagation.getBaggage(context) !== undefined) return context
-  return propagation.extract(context, baggage, ONLY_BAGGAGE)
+  return extracted(context, baggage, ONLY_BAGGAGE)
+}
+
+/** Propagators are the application's code, and headers a stranger's: where one throws, it has found nothing. */
+export function extracted<Carrier>(
+  context: Context,
+  carrier: Carrier,
+  getter?: TextMapGetter<Carrier>,
+): Context {
+  try {
+    return propagation.extract(context, carrier, getter)
+  } catch (error) {
+    diag.error('tulle: a propagator threw', error)
+    return context
+  }
 }
 
 const ONLY_BAGGAGE: TextMapGetter<string> = {

@@ -1,6 +1,7 @@
 import { type Context, context, propagation, ROOT_CONTEXT } from '@opentelemetry/api'
 import { BAGGAGE, TRACEPARENT, TRACESTATE } from '../core/header-names.ts'
 import type { TracingPort } from '../core/runtime.ts'
+import { extracted } from './context.ts'
 
 const W3C: readonly string[] = [TRACEPARENT, TRACESTATE, BAGGAGE]
 
@@ -17,7 +18,7 @@ export const tracing: TracingPort = {
 
   extract(headers) {
     if (propagation.fields().every((field) => W3C.includes(field.toLowerCase()))) return undefined
-    const found = propagation.extract(ROOT_CONTEXT, headers)
+    const found = extracted(ROOT_CONTEXT, headers)
     return found === ROOT_CONTEXT ? undefined : found
   },
 }

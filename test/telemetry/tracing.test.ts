@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Context, context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { parentOf } from '../../src/telemetry/context.ts'
 import { tracing } from '../../src/telemetry/tracing.ts'
 import { TestSdk } from '../kit/otel.ts'
 
@@ -31,4 +32,17 @@ test('headers are looked into only for formats that are not W3C', () => {
   })
   const found = tracing.extract?.(headers) as Context | undefined
   assert.equal(found?.getValue(key), '1')
+})
+
+test('a propagator that throws has found nothing: a header must not end the process', () => {
+  propagation.disable()
+  propagation.setGlobalPropagator({
+    fields: () => ['b3'],
+    inject() {},
+    extract: () => {
+      throw new Error('cannot read this')
+    },
+  })
+  assert.equal(tracing.extract?.({ b3: 'x' }), undefined)
+  assert.equal(parentOf({ baggage: 'a=1' }), ROOT_CONTEXT)
 })
