@@ -12,8 +12,10 @@ export interface Attempt<W> {
   readonly fairMs: number
   /** Endpoints earlier attempts of this call went to. */
   readonly tried: ReadonlySet<Endpoint>
-  /** Headers that layers add to this attempt alone, lower case. */
+  /** Headers that layers add to this attempt alone, lower case. May be made when it is first asked for. */
   readonly outbox: Map<string, string>
+  /** False: nobody has asked for the outbox, so there is nothing in it. */
+  readonly hasOutbox?: boolean | undefined
   /** Set by pick. */
   endpoint?: EndpointState | undefined
 }

@@ -18,10 +18,10 @@ const MAX_RETRY_AFTER_MS = 300_000
  */
 export function classifyHead(status: number, rawHeaders: readonly Buffer[], wall: () => number): Outcome {
   if (status < 300) {
-    const streaming = status === 200 && isEventStream(rawHeaders)
-    return head(status, 'success', undefined, false, undefined, streaming)
+    if (status !== 200 || !isEventStream(rawHeaders)) return plain(status).head
+    return head(status, 'success', undefined, false, undefined, true)
   }
-  if (status < 500 && status !== 429) return head(status, 'success', undefined, false, undefined, false)
+  if (status < 500 && status !== 429) return plain(status).head
   if (status === 503 || status === 504) {
     const refused = rawHeader(rawHeaders, REFUSED)
     if (status === 503 && refused === 'TULLE_DRAINING')
@@ -34,6 +34,34 @@ export function classifyHead(status: number, rawHeaders: readonly Buffer[], wall
 
 /** What the head said, repeated now that nothing more will come. */
 export function classifyEnd(head: Outcome, committed: boolean): Outcome {
+  const known = PLAIN.get(head.code as number)
+  if (known?.head === head) return committed ? known.delivered : known.drained
+  return end(head, committed)
+}
+
+interface Plain {
+  readonly head: Outcome
+  readonly delivered: Outcome
+  readonly drained: Outcome
+}
+
+/** Nearly all answers are plain successes, and all of one status are the same verdict: these are shared. */
+const PLAIN = new Map<number, Plain>()
+
+function plain(status: number): Plain {
+  const known = PLAIN.get(status)
+  if (known !== undefined) return known
+  const begun = Object.freeze(head(status, 'success', undefined, false, undefined, false))
+  const made = {
+    head: begun,
+    delivered: Object.freeze(end(begun, true)),
+    drained: Object.freeze(end(begun, false)),
+  }
+  PLAIN.set(status, made)
+  return made
+}
+
+function end(head: Outcome, committed: boolean): Outcome {
   const verdict = head.class === 'undecided' ? 'ignored' : head.class
   const { condition, unsent, code, retryAfterMs } = head
   return {
@@ -63,16 +91,13 @@ function conditionOf(status: number): Condition {
   return status >= 502 && status <= 504 ? 'gateway-error' : '5xx'
 }
 
-/** Asked of every answer, so a value is made a string only where its sixth byte fits. */
+/** Asked of every answer, so nothing is made a string before a name has the length and a value the sixth byte. */
 function isEventStream(rawHeaders: readonly Buffer[]): boolean {
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
-    const key = rawHeaders[i] as Buffer
-    if (key.length !== CONTENT_TYPE.length || key.toString('latin1').toLowerCase() !== CONTENT_TYPE) continue
-    const value = rawHeaders[i + 1] as Buffer
-    const sixth = value[5]
-    return (
-      (sixth === 0x65 || sixth === 0x45) && value.toString('latin1').toLowerCase().startsWith(EVENT_STREAM)
-    )
+    if ((rawHeaders[i] as Buffer).length !== CONTENT_TYPE.length) continue
+    const sixth = (rawHeaders[i + 1] as Buffer)[5]
+    if (sixth !== 0x65 && sixth !== 0x45) continue
+    return rawHeader(rawHeaders, CONTENT_TYPE)?.toLowerCase().startsWith(EVENT_STREAM) ?? false
   }
   return false
 }

@@ -1,11 +1,13 @@
-import { IDEMPOTENCY_KEY, TRACEPARENT } from '../core/header-names.ts'
+import { IDEMPOTENCY_KEY, TIMEOUT, TRACEPARENT } from '../core/header-names.ts'
 import { mistake } from './mistake.ts'
+
+const ROLES = ['host', IDEMPOTENCY_KEY, TRACEPARENT, TIMEOUT] as const
 
 /** A header name that was checked once. */
 export interface HeaderName {
   readonly lower: string
   /** What it means to the seam. */
-  readonly role: 'host' | 'idempotency-key' | 'traceparent' | undefined
+  readonly role: (typeof ROLES)[number] | undefined
 }
 
 const FORBIDDEN = /[^!#$%&'*+\-.^_`|~A-Za-z0-9]/
@@ -22,7 +24,7 @@ export function headerName(name: unknown): HeaderName {
   const lower = name.toLowerCase()
   if (lower === 'expect')
     throw mistake('the expect header is not supported: a body is sent without asking first')
-  const role = lower === 'host' || lower === IDEMPOTENCY_KEY || lower === TRACEPARENT ? lower : undefined
+  const role = ROLES.find((one) => one === lower)
   const checked: HeaderName = { lower, role }
   if (known.size >= MAX_KNOWN) known.clear()
   known.set(name, checked)

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import { BAGGAGE } from '../core/header-names.ts'
+import { BAGGAGE, TIMEOUT } from '../core/header-names.ts'
 import { headerName } from './header-name.ts'
 import { mistake } from './mistake.ts'
 
@@ -10,6 +10,8 @@ export interface RequestHeaders {
   readonly flat: FlatHeaders
   readonly hasIdempotencyKey: boolean
   readonly hasTraceparent: boolean
+  /** The caller wrote the name under which a peer is told how long it has. */
+  readonly hasTimeout: boolean
   /** The authority of the caller's URL as `Host`, unless the caller gave one. */
   addHost(host: string): void
 }
@@ -43,6 +45,7 @@ class Copy implements RequestHeaders {
   readonly flat: FlatHeaders = []
   hasIdempotencyKey = false
   hasTraceparent = false
+  hasTimeout = false
   #hasHost = false
 
   addHost(host: string): void {
@@ -61,6 +64,7 @@ class Copy implements RequestHeaders {
     else if (role === 'idempotency-key')
       this.hasIdempotencyKey ||= [text].flat().some((one) => one.trim() !== '')
     else if (role === 'traceparent') this.hasTraceparent = true
+    else if (role === TIMEOUT) this.hasTimeout = true
     this.flat.push(key, text)
   }
 }

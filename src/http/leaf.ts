@@ -10,13 +10,14 @@ import { Bytes, type Wiring } from './bytes.ts'
 import type { HttpCall } from './call.ts'
 import { createConnector } from './connector.ts'
 import type { Exchange } from './exchange.ts'
-import { mergeHeaders } from './headers.ts'
+import { type FlatHeaders, mergeHeaders } from './headers.ts'
 import { IdleWatch } from './idle.ts'
 
 /** How much less time than we have we say the peer has, so that its answer can still arrive, in milliseconds. */
 const DEADLINE_SAFETY_MS = 5
 /** How much earlier than a peer announces it would we close an idle connection, in milliseconds. */
 const KEEP_ALIVE_SAFETY_MS = 1000
+const NO_TLS = 'none'
 
 export interface HttpLeafDeps {
   readonly clock: Clock
@@ -63,17 +64,12 @@ class HttpLeaf implements Leaf {
     const call = attempt.call as HttpCall
     const { request, replay } = attempt.call.wire
     const cursor = replay?.open()
-    if (call.covers === 'call' && call.deadline !== Number.POSITIVE_INFINITY) {
-      const leftMs = Math.floor(call.deadline - attempt.startedMs) - DEADLINE_SAFETY_MS
-      attempt.outbox.set(TIMEOUT, String(Math.max(1, leftMs)))
-    }
-    const headers = mergeHeaders(request.headers.flat, attempt.outbox)
     const bytes = new Bytes(attempt, observer, cursor, this.#wiring)
     this.#pool.dispatch(
       {
         path: request.target,
         method: request.method,
-        headers,
+        headers: headersOf(attempt, call),
         body: cursor ?? request.body,
         query: request.query,
         upgrade: request.upgrade,
@@ -81,6 +77,8 @@ class HttpLeaf implements Leaf {
         blocking: request.blocking,
         headersTimeout: request.headersTimeout,
         bodyTimeout: request.bodyTimeout,
+        // Read for TLS alone; where it is missing, undici parses the host header for one with every request.
+        servername: NO_TLS,
       } as unknown as Dispatcher.DispatchOptions,
       bytes as unknown as Dispatcher.DispatchHandler,
     )
@@ -99,4 +97,17 @@ class HttpLeaf implements Leaf {
   destroy(): void {
     if (!this.#pool.destroyed) void this.#pool.destroy()
   }
+}
+
+/** The caller's headers with what the layers add and the time that is left. */
+function headersOf(attempt: Attempt<Exchange>, call: HttpCall): FlatHeaders {
+  const { flat, hasTimeout } = attempt.call.wire.request.headers
+  if (call.covers === 'call' && call.deadline !== Number.POSITIVE_INFINITY) {
+    const leftMs = Math.floor(call.deadline - attempt.startedMs) - DEADLINE_SAFETY_MS
+    const left = String(Math.max(1, leftMs))
+    // The usual call needs no merging: there is no name twice.
+    if (attempt.hasOutbox === false && !hasTimeout) return [...flat, TIMEOUT, left]
+    attempt.outbox.set(TIMEOUT, left)
+  }
+  return attempt.hasOutbox === false ? flat : mergeHeaders(flat, attempt.outbox)
 }

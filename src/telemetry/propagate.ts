@@ -1,6 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { type Context, propagation, type SpanContext, type TextMapSetter, trace } from '@opentelemetry/api'
 import type { Ambient } from '../core/ambient.ts'
+import type { Attempt } from '../core/attempt.ts'
 import { BAGGAGE, TRACEPARENT, TRACESTATE } from '../core/header-names.ts'
 import type { TraceContext } from '../core/trace-context.ts'
 import { formatTraceparent } from '../core/traceparent.ts'
@@ -20,9 +21,9 @@ export function tracedByOthers(): boolean {
  * Without an SDK we are no participant but a forwarder: what the caller sent goes on unchanged, its parent id
  * included (https://www.w3.org/TR/trace-context/#a-traceparent-is-received).
  */
-export function forward(ambient: Ambient, outbox: Outbox): void {
-  if (ambient.trace !== undefined) write(ambient.trace, outbox)
-  if (ambient.baggage !== undefined) outbox.set(BAGGAGE, ambient.baggage)
+export function forward({ trace, baggage }: Ambient, attempt: Pick<Attempt<unknown>, 'outbox'>): void {
+  if (trace !== undefined) write(trace, attempt.outbox)
+  if (baggage !== undefined) attempt.outbox.set(BAGGAGE, baggage)
 }
 
 /**

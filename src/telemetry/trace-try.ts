@@ -37,7 +37,7 @@ export const traceTry: LayerModule<NoParams, AttemptLayer> = {
     const tracer = activeTracer()
     const others = tracedByOthers()
     if (tracer === undefined) {
-      if (!others) forward(call.ambient, attempt.outbox)
+      if (!others) forward(call.ambient, attempt)
       return next(attempt, observer)
     }
     const parent = (call.span as Context | undefined) ?? parentOf(call.ambient)
