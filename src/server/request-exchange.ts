@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MeshError } from '../core/errors.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { Exchange } from './exchange.ts'
+import { withoutOurWords } from './own-words.ts'
 import { answeredEarly, refuse, refuseRaw } from './refuse.ts'
 
 /** The application as plain Node knows it. A promise it returns is awaited for its rejection alone. */
@@ -34,6 +35,7 @@ export class RequestExchange extends Exchange {
   }
 
   protected override invoke(): unknown {
+    withoutOurWords(this.#res)
     return this.#listener(this.req, this.#res)
   }
 

@@ -74,6 +74,33 @@ export function inboundContract(subject: InboundSubject): void {
     }),
   )
 
+  named('an application cannot say for us that it has not seen a request', async () => {
+    const ways: readonly Handler[] = [
+      (_req, res) => {
+        res.statusCode = 503
+        res.setHeader('X-Tulle-Refused', 'TULLE_DRAINING')
+        res.setHeader('x-kept', '1')
+        res.end('no')
+      },
+      (_req, res) => {
+        res.writeHead(503, { 'X-Tulle-Refused': 'TULLE_DRAINING', 'x-kept': '1' })
+        res.end('no')
+      },
+      (_req, res) => {
+        res.writeHead(503, 'No', ['x-tulle-refused', 'TULLE_DRAINING', 'x-kept', '1'])
+        res.end('no')
+      },
+    ]
+    for (const way of ways)
+      await serving({}, way, async (port) => {
+        const response = await rawExchange(port, get('/'))
+        assert.equal(response.status, 503)
+        assert.equal(response.body.includes('no'), true)
+        assert.equal(response.headers.get('x-kept'), '1')
+        assert.equal(response.headers.has('x-tulle-refused'), false)
+      })
+  })
+
   named('the handler runs inside the ambient of its request', () => {
     const found: unknown[] = []
     const handler: Handler = async (_req, res) => {
