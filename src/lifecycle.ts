@@ -67,6 +67,7 @@ export class Lifecycle {
   async #close(): Promise<void> {
     const starting = this.#starting
     this.#enter('closed')
+    for (const wait of this.#waiting.splice(0)) wait(Promise.reject(closedError()))
     await starting?.catch(() => {})
     await this.#stopParts()
   }

@@ -62,6 +62,13 @@ test('a part that hangs is given up on after its time', async () => {
   await assert.rejects(started, { code: 'TULLE_START', message: 'policy did not start within 10000 ms' })
 })
 
+test('whoever waits for a start that nobody will make is told when it closes', async () => {
+  const { life } = world()
+  const waiting = life.whenStarted()
+  await life.close()
+  await assert.rejects(waiting, { code: 'TULLE_CLOSED' })
+})
+
 test('after close nothing starts', async () => {
   const { life, log } = world()
   await life.close()
