@@ -37,6 +37,18 @@ test('a start that failed for want of its policy may be tried again, and says th
   assert.equal(mesh.health().state, 'ready')
 })
 
+test('a server that comes when the mesh is shutting down does not stay', async () => {
+  for (const end of ['close', 'drain'] as const) {
+    const mesh = createMesh({ service: 'web', logger: SILENT, env: {} })
+    await mesh.start()
+    const serving = mesh.serve(createServer(), { signals: false })
+    const ended = mesh[end]()
+    await assert.rejects(serving, { code: 'TULLE_CLOSED' })
+    await ended
+    await mesh.close()
+  }
+})
+
 test('ready resolves for whoever waits, once somebody starts the mesh', async (t) => {
   const mesh = meshFor(t)
   const { ready } = mesh

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { MeshError } from '../core/errors.ts'
 import type { Clock } from '../core/ports.ts'
 import type { PathMode, Runtime } from '../core/runtime.ts'
 import { type Application, type Served, served, upgradeOf } from './application.ts'
@@ -41,7 +42,8 @@ const DEFAULT_GRACE_MS = 30_000
  * `mesh.serve`: puts the inbound stack around an application, listens once the mesh is ready, and takes part in its
  * drain.
  *
- * @throws TULLE_CONFIG for an application it cannot serve; the system's error where it cannot listen
+ * @throws TULLE_CONFIG for an application it cannot serve; TULLE_CLOSED where the mesh is shutting down; the system's
+ * error where it cannot listen
  */
 export function createServe(
   runtime: Runtime,
@@ -55,6 +57,12 @@ export function createServe(
     })
     await runtime.whenReady()
     await listening(server, options)
+    if (runtime.state === 'draining' || runtime.state === 'closed') {
+      // Nobody will drain it any more.
+      await comeToRest(draining, runtime.clock, 0)
+      const message = 'mesh.serve began to listen when the mesh was already shutting down.'
+      throw new MeshError('TULLE_CLOSED', message, { layer: 'server' })
+    }
     server.on('error', (error) => runtime.log.error('the server failed', { error }))
     runtime.servers.add(draining)
     const { signals = DEFAULT_SIGNALS, graceMs } = options
