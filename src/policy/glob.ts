@@ -38,8 +38,8 @@ function segmentOf(text: string): Segment {
  * literal, upper and lower case apart.
  *
  * There is no backtracking: between two `**` the leftmost place where the fixed segments fit is as good as any other,
-and so it is for the literal text between two `*`. A match takes time in
- * proportion to the path and to the segments of the pattern, which are few, and never more (FAULTS 35).
+ * and so it is for the literal text between two `*`. A match takes time in proportion to the path and to the segments
+ * of the pattern, which are few, and never more.
  */
 export class Glob {
   readonly #segments: readonly Segment[]

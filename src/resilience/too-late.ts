@@ -7,7 +7,7 @@ import type { Clock } from '../core/ports.ts'
 
 /**
  * Inbound: a request whose caller has already given up is refused with TULLE_TOO_LATE before it costs anything.
- * The deadline is not enforced beyond that: a handler that has begun may finish.
+ * One that passes while the handler runs is the server's business, which answers in its place (`server/exchange.ts`).
  */
 export const tooLate: LayerModule<NoParams, CallLayer> = {
   role: 'deadline',
