@@ -674,7 +674,7 @@ describe('closing a leaf', () => {
     assert.equal(await res.body.text(), 'ab')
     await closed
     const refused = await failure(get(h))
-    assert.equal(refused.code, 'TULLE_CONNECT')
+    assert.equal(refused.code, 'TULLE_CLOSED')
     assert.equal(h.last.end?.unsent, true)
   })
 })
