@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createMesh } from '../../src/index.ts'
 import { ManualClock, refusingAddress, scriptedEndpoint } from '../../src/testing/index.ts'
+import { until } from '../kit/wait.ts'
 
 test('answers are taken in turn and the last one is repeated', async () => {
   await using orders = await scriptedEndpoint({ status: 201, body: { id: 7 } }, { status: 404, body: 'gone' })
@@ -44,5 +45,5 @@ test('on a manual clock a deadline passes when the test says so', async () => {
   clock.advance(300)
   await failed
   await mesh.close()
-  assert.equal(clock.armed, 0)
+  await until(() => clock.armed === 0, { what: 'the last socket to be gone, and its timers with it' })
 })
