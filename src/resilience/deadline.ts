@@ -9,6 +9,8 @@ import { duration } from '../core/units.ts'
 
 /** How long a call may wait for its head where nobody said anything, in milliseconds (Envoy's route default). */
 export const BUILT_IN_TIMEOUT_MS = 15_000
+/** How long the body of a call may take that outlived the request it belonged to and has no timeout of its own, in milliseconds. */
+const LEFT_BEHIND_MS = 300_000
 
 export const timeoutSchema = duration()
 
@@ -24,7 +26,8 @@ export const timeoutPiece: PolicyPiece<number | undefined> = {
  * The promise made to the caller. What it says, strongest first: the call's own option replaces the route's
  * `timeout`; the deadline inherited from the request being handled caps either (SEMANTICS 2.23). Each of these runs
  * to the last byte. Where none was given, 15 s to the head. An answer without a natural end disarms at its head
- * whatever was asked: the leaf's idle limits take over (ARCHITECTURE 9).
+ * whatever was asked: the leaf's idle limits take over (ARCHITECTURE 9). Once the request being handled is answered
+ * its deadline binds the calls left behind no longer, and what they would have had without it applies.
  *
  * Ends a call with TULLE_DEADLINE, whose message names the rule that fired.
  */
@@ -35,6 +38,7 @@ export const deadline: LayerModule<number | undefined, CallLayer> = {
 }
 
 function deadlineLayer(timeoutMs: number | undefined, clock: Clock): CallLayer {
+  const own = { timeoutMs, clock }
   return <W>(next: Hop<Call<W>>): Hop<Call<W>> =>
     (call, observer) => {
       const now = clock.now()
@@ -52,7 +56,7 @@ function deadlineLayer(timeoutMs: number | undefined, clock: Clock): CallLayer {
         })
         return NOTHING_TO_CANCEL
       }
-      const watch = new Watch(call, rule, leftMs, observer)
+      const watch = new Watch(call, rule, leftMs, now, own, observer)
       watch.disarm = clock.after(leftMs, watch.fire)
       watch.cancel = next(call, watch)
       return watch.cancel
@@ -61,18 +65,15 @@ function deadlineLayer(timeoutMs: number | undefined, clock: Clock): CallLayer {
 
 type Rule = 'call' | 'inherited' | 'route' | 'built-in'
 
+function ownRule(call: Call<unknown>, timeoutMs: number | undefined): Rule {
+  if (call.options.timeoutMs !== undefined) return 'call'
+  return timeoutMs === undefined ? 'built-in' : 'route'
+}
+
 /** Writes the deadline onto the call and says where it comes from. */
 function apply(call: Call<unknown>, timeoutMs: number | undefined, now: number): Rule {
-  let rule: Rule = 'built-in'
-  let ms = BUILT_IN_TIMEOUT_MS
-  if (call.options.timeoutMs !== undefined) {
-    rule = 'call'
-    ms = call.options.timeoutMs
-  } else if (timeoutMs !== undefined) {
-    rule = 'route'
-    ms = timeoutMs
-  }
-  call.deadline = now + ms
+  let rule = ownRule(call, timeoutMs)
+  call.deadline = now + (call.options.timeoutMs ?? timeoutMs ?? BUILT_IN_TIMEOUT_MS)
   const { deadline, scope } = call.ambient
   if (
     deadline !== undefined &&
@@ -92,18 +93,32 @@ class Watch implements Observer {
   disarm: () => void = NEVER_ARMED
   cancel: Cancel = NOTHING_TO_CANCEL
   readonly #call: Call<unknown>
-  readonly #rule: Rule
-  readonly #ms: number
+  #rule: Rule
+  #ms: number
+  #delivered = false
+  readonly #startedMs: number
+  readonly #own: { readonly timeoutMs: number | undefined; readonly clock: Clock }
   readonly #up: Observer
 
-  constructor(call: Call<unknown>, rule: Rule, ms: number, up: Observer) {
+  constructor(
+    call: Call<unknown>,
+    rule: Rule,
+    ms: number,
+    startedMs: number,
+    own: { readonly timeoutMs: number | undefined; readonly clock: Clock },
+    up: Observer,
+  ) {
     this.#call = call
     this.#rule = rule
     this.#ms = ms
+    this.#startedMs = startedMs
+    this.#own = own
     this.#up = up
   }
 
   readonly fire = (): void => {
+    if (this.#rule === 'inherited' && this.#call.ambient.scope?.finished === true && this.#leftBehind())
+      return
     this.cancel({ kind: 'deadline', error: passed(this.#call, this.#rule, this.#ms) })
   }
 
@@ -113,6 +128,7 @@ class Watch implements Observer {
 
   head(outcome: Outcome): 'deliver' | 'discard' {
     const disposition = this.#up.head(outcome)
+    this.#delivered = disposition === 'deliver'
     if (disposition === 'deliver' && (this.#call.covers === 'head' || outcome.streaming === true))
       this.disarm()
     return disposition
@@ -121,6 +137,21 @@ class Watch implements Observer {
   end(outcome: Outcome): void {
     this.disarm()
     this.#up.end(outcome)
+  }
+
+  /** Falls back to the call's own rule; false where by that one too its time is up. */
+  #leftBehind(): boolean {
+    const call = this.#call
+    const { timeoutMs, clock } = this.#own
+    this.#rule = ownRule(call, timeoutMs)
+    const builtIn = this.#delivered ? LEFT_BEHIND_MS : BUILT_IN_TIMEOUT_MS
+    this.#ms = call.options.timeoutMs ?? timeoutMs ?? builtIn
+    call.deadline = this.#startedMs + this.#ms
+    call.covers = this.#rule === 'built-in' ? 'head' : 'call'
+    const leftMs = call.deadline - clock.now()
+    if (leftMs <= 0) return false
+    this.disarm = clock.after(leftMs, this.fire)
+    return true
   }
 }
 

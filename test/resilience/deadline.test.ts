@@ -154,3 +154,43 @@ test('timeout accepts durations and nothing else', () => {
     assert.throws(() => timeoutPiece.schema.parse(bad), z.ZodError)
   }
 })
+
+test('once the request is answered its deadline no longer binds what it left behind; the own timeout does', () => {
+  const scope = { finished: false, cancelled: false, onCancel: () => () => {} }
+  const { clock, top, send } = scene(300, { ambient: { deadline: 1_000_080, scope } })
+  send()
+  scope.finished = true
+  clock.advance(299)
+  assert.equal(top.ended, false)
+  clock.advance(1)
+  assert.match(top.outcome?.error?.message ?? '', /within 300 ms \(the timeout of route orders\)/)
+  assert.equal(clock.armed, 0)
+})
+
+test('what was left behind without a timeout of its own has the built-in bound to the head, and then time for its body', () => {
+  for (const delivered of [false, true]) {
+    const scope = { finished: false, cancelled: false, onCancel: () => () => {} }
+    const { clock, below, top, send } = scene(undefined, { ambient: { deadline: 1_000_080, scope } })
+    send()
+    if (delivered) below.last.head(ok())
+    scope.finished = true
+    clock.advance(delivered ? 299_999 : 14_999)
+    assert.equal(top.ended, false)
+    clock.advance(1)
+    assert.equal(below.last.cancelledBy?.kind, 'deadline')
+    assert.equal(clock.armed, 0)
+  }
+})
+
+test('a head that comes after the request was answered disarms what was left behind without a timeout', () => {
+  const later = { finished: false, cancelled: false, onCancel: () => () => {} }
+  const { clock, below, top, send } = scene(undefined, { ambient: { deadline: 1_000_080, scope: later } })
+  send()
+  later.finished = true
+  clock.advance(80)
+  below.last.head(ok())
+  clock.advance(400_000)
+  assert.equal(top.ended, false)
+  below.last.end(ok())
+  assert.equal(clock.armed, 0)
+})
