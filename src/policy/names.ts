@@ -8,7 +8,8 @@ export type Resolved = { readonly plan: ServicePlan } | { readonly error: MeshEr
 /**
  * Which service a URL speaks to. A mesh name (`orders.mesh`, any case, a trailing dot allowed) always gets a plan or
  * an error, so that it never reaches DNS; of two suffixes that fit, the longer one counts. Any other name is ours only
- * where a policy claims it with `hosts:`; a host written without a port means the default port of the URL's protocol.
+ * where a policy claims it with `hosts:` and the URL says `http:`: whoever wrote `https:` for a real host was promised
+ * TLS to it, and a policy must not take that away. A host written without a port means port 80.
  *
  * Errors: TULLE_BAD_NAME (a port on a mesh name, or no service in it), TULLE_UNKNOWN_SERVICE (with the nearest name).
  *
@@ -28,7 +29,8 @@ export function resolveName(
   const host = canonicalHost(hostname)
   const explicitPort = port === defaultPort(protocol) ? '' : port
   const suffix = suffixOf(host, suffixes)
-  if (suffix === undefined) return claimed(snapshot, protocol, host, explicitPort)
+  if (suffix === undefined)
+    return protocol === 'http:' ? claimed(snapshot, protocol, host, explicitPort) : undefined
   const service = host.slice(0, -suffix.length - 1)
   const plan = explicitPort === '' ? snapshot.services.get(service) : undefined
   if (plan !== undefined) return { plan }

@@ -11,7 +11,7 @@ const { snapshot } = compile(
     goodPolicy(`
 version: 1
 services:
-  orders: { hosts: [orders.internal:8080, shop, plain.internal:80, secure.internal:443, legacy.mesh:9000] }
+  orders: { hosts: [orders.internal:8080, shop, plain.internal:80, legacy.mesh:9000] }
   stock: { hosts: [depot.mesh] }
   billing: {}
 `),
@@ -71,22 +71,22 @@ test('an unknown mesh name is refused with the nearest name, and never passes th
 
 test('a claimed host means its service at the port that was claimed', () => {
   assert.equal(meaning('http://orders.internal:8080/'), 'orders')
-  assert.equal(meaning('https://Orders.Internal.:8080/'), 'orders')
+  assert.equal(meaning('http://Orders.Internal.:8080/'), 'orders')
   assert.equal(meaning('http://orders.internal/'), undefined)
   assert.equal(meaning('http://orders.internal:8081/'), undefined)
 })
 
-test('a host claimed without a port means the default port of either protocol', () => {
+test('a host claimed without a port means port 80', () => {
   assert.equal(meaning('http://shop/'), 'orders')
-  assert.equal(meaning('https://shop/'), 'orders')
   assert.equal(meaning('http://shop:80/'), 'orders')
   assert.equal(meaning('http://shop:8080/'), undefined)
 })
 
-test('a claimed default port means the protocol that has it', () => {
+test('a policy takes TLS away from nobody: a claimed host under https passes through', () => {
   assert.equal(meaning('http://plain.internal/'), 'orders')
-  assert.equal(meaning('https://plain.internal/'), undefined)
-  assert.equal(meaning('https://secure.internal/'), 'orders')
+  for (const url of ['https://plain.internal/', 'https://shop/', 'https://orders.internal:8080/'])
+    assert.equal(meaning(url), undefined, url)
+  assert.equal(meaning('https://depot.mesh/'), 'stock')
 })
 
 test('policy may claim a mesh name that is no service, with a port even', () => {
