@@ -40,6 +40,8 @@ test('every page that is linked from the README and from docs/ is there', () => 
   const pages = [
     'README.md',
     'docs/getting-started.md',
+    'docs/serving.md',
+    'docs/observability.md',
     'docs/policy.md',
     'docs/configuration.md',
     'docs/errors.md',
