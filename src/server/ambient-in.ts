@@ -29,14 +29,13 @@ export function ambientIn(
  * shortest, because a peer may only shorten; what cannot be read says nothing.
  */
 export function remaining(request: Pick<CanonicalRequest, 'timeout' | 'grpcTimeout'>): number | undefined {
-  let least: number | undefined
-  const take = (ms: number | undefined): void => {
-    if (ms !== undefined && (least === undefined || ms < least)) least = ms
-  }
-  for (const value of request.timeout) take(/^\d{1,10}$/.test(value) ? Number(value) : undefined)
-  for (const value of request.grpcTimeout) take(grpcTimeoutMs(value))
-  return least
+  let least = Number.POSITIVE_INFINITY
+  for (const value of request.timeout) if (MILLISECONDS.test(value)) least = Math.min(least, Number(value))
+  for (const value of request.grpcTimeout) least = Math.min(least, grpcTimeoutMs(value))
+  return least === Number.POSITIVE_INFINITY ? undefined : least
 }
+
+const MILLISECONDS = /^\d{1,10}$/
 
 const GRPC_UNITS: ReadonlyMap<string, number> = new Map([
   ['H', 3_600_000],
@@ -47,8 +46,8 @@ const GRPC_UNITS: ReadonlyMap<string, number> = new Map([
   ['n', 1e-6],
 ])
 
-/** `TimeoutValue TimeoutUnit` of the gRPC protocol: at most 8 digits and a unit. */
-function grpcTimeoutMs(value: string): number | undefined {
+/** `TimeoutValue TimeoutUnit` of the gRPC protocol: at most 8 digits and a unit. Infinity: it cannot be read. */
+function grpcTimeoutMs(value: string): number {
   const match = /^(\d{1,8})([HMSmun])$/.exec(value)
-  return match === null ? undefined : Number(match[1]) * GRPC_UNITS.get(match[2]!)!
+  return match === null ? Number.POSITIVE_INFINITY : Number(match[1]) * GRPC_UNITS.get(match[2]!)!
 }

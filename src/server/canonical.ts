@@ -43,6 +43,8 @@ const NONE: readonly string[] = Object.freeze([])
 const TARGET = /^[!-"$-~]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not come in
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/
+/** What is in its canonical form already: nearly every one. */
+const USUAL_AUTHORITY = /^[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::(?!80$)[0-9]{1,5})?$/
 const AUTHORITY = /^(?:[a-z0-9._~!$&'()*+;=%-]+|\[[0-9a-f:.]+\])?(?::[0-9]{0,5})?$/
 
 /**
@@ -86,10 +88,13 @@ class Reading implements CanonicalRequest {
 
   headers(raw: readonly string[]): string | undefined {
     for (let index = 0; index < raw.length; index += 2) {
-      const name = raw[index]!.toLowerCase()
+      const given = raw[index]!
       const value = raw[index + 1]!
-      if (CONTROL.test(value) || CONTROL.test(name)) return 'A header holds a control character.'
-      const mistake = this.#header(name, value, index)
+      if (CONTROL.test(value)) return 'A header holds a control character.'
+      if (MEANINGLESS.has(given)) continue
+      const name = given.toLowerCase()
+      if (CONTROL.test(name)) return 'A header holds a control character.'
+      const mistake = this.#header(given, name, value, index)
       if (mistake !== undefined) return mistake
     }
     if (this.authority !== undefined && this.#host !== undefined && this.authority !== this.#host)
@@ -98,7 +103,7 @@ class Reading implements CanonicalRequest {
     return undefined
   }
 
-  #header(name: string, value: string, index: number): string | undefined {
+  #header(given: string, name: string, value: string, index: number): string | undefined {
     switch (name) {
       case 'host':
         if (this.#host !== undefined) return 'There is more than one Host header.'
@@ -134,7 +139,7 @@ class Reading implements CanonicalRequest {
     if (isProtected(name)) {
       this.spoofed ??= []
       this.spoofed.push(index)
-    }
+    } else remember(given)
     return undefined
   }
 
@@ -159,6 +164,20 @@ class Reading implements CanonicalRequest {
   }
 }
 
+/**
+ * Names, as they were written, that mean nothing to the mesh: with nearly every request the same come again. Whoever
+ * makes them up starts the memory afresh.
+ */
+const MEANINGLESS = new Set<string>()
+const MAX_REMEMBERED = 1024
+const LONGEST_REMEMBERED = 64
+
+function remember(name: string): void {
+  if (name.length > LONGEST_REMEMBERED) return
+  if (MEANINGLESS.size >= MAX_REMEMBERED) MEANINGLESS.clear()
+  MEANINGLESS.add(name)
+}
+
 /** RFC 9112, 6.3: chunked comes last and once, or nobody knows where the body ends. Node finds out after the handler has begun. */
 function framed(codings: string): boolean {
   const all = codings.toLowerCase().split(',')
@@ -166,6 +185,7 @@ function framed(codings: string): boolean {
 }
 
 function canonicalAuthority(value: string): string | undefined {
+  if (USUAL_AUTHORITY.test(value)) return value
   const lower = value.toLowerCase()
   if (!AUTHORITY.test(lower)) return undefined
   return lower.replace(/:(?:80)?$/, '').replace(/\.(?=:|$)/, '')

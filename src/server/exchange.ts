@@ -59,7 +59,10 @@ export abstract class Exchange implements InboundWire, Observer {
     const { deadline, context } = call.ambient
     if (deadline !== undefined) this.#arm(deadline)
     try {
-      const result = ambient.run(call.ambient, () => tracing.with(context, () => this.invoke()))
+      const result = ambient.run(
+        call.ambient,
+        context === undefined ? () => this.invoke() : () => tracing.with(context, () => this.invoke()),
+      )
       if (isThenable(result)) result.then(undefined, (error: unknown) => this.#failed(error))
     } catch (error) {
       this.#failed(error)
