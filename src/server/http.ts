@@ -9,6 +9,7 @@ import type { DrainingHttp } from './draining-http.ts'
 import { answerClientError, limitedServer } from './http-server.ts'
 import { handle, handleUpgrade, type InboundOptions } from './inbound.ts'
 import type { ServerLimits } from './limits.ts'
+import { checkServeOptions } from './serve-options.ts'
 import { shutdownOn } from './signals.ts'
 
 export interface ServeOptions {
@@ -42,13 +43,14 @@ const DEFAULT_GRACE_MS = 30_000
  * `mesh.serve`: puts the inbound stack around an application, listens once the mesh is ready, and takes part in its
  * drain.
  *
- * @throws TULLE_CONFIG for an application it cannot serve; TULLE_CLOSED where the mesh is shutting down; the system's
+ * @throws TULLE_CONFIG for an application it cannot serve or an option it does not know; TULLE_CLOSED where the mesh is shutting down; the system's
  * error where it cannot listen
  */
 export function createServe(
   runtime: Runtime,
 ): (app: Application, options?: ServeOptions) => Promise<MeshServer> {
   return async (app, options = {}) => {
+    checkServeOptions(options)
     const { server, limits, draining } = limitedServer(runtime, options.limits)
     connect(runtime, server, draining, served(app), {
       paths: options.paths,
