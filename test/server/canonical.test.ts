@@ -154,3 +154,22 @@ test('something that routes first gets no rewritten path, only a refusal', () =>
   assert.ok(isMeshError(canonicalise(req, '//a', routed)))
   assert.ok(!isMeshError(canonicalise(req, '/a?b=//c', routed)))
 })
+
+test('what is refused or taken off is so again and again, whatever plain names came before', () => {
+  for (let times = 0; times < 3; times++) {
+    assert.equal(accepted('/', ['x-plain', '1', 'X-Tulle-Own', '1', 'x-plain', '2']).spoofed?.length, 1)
+    assert.equal(read('/', ['x-plain', '1', 'x_tulle_own', '1']), 'TULLE_BAD_REQUEST')
+    assert.equal(read('/', ['x-plain', 'a\u0000b']), 'TULLE_BAD_REQUEST')
+    assert.equal(read('/', ['x-plain\u0001', '1']), 'TULLE_BAD_REQUEST')
+  }
+})
+
+test('a name is remembered as it was written: another spelling is read afresh', () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[A-Za-z-]{1,20}$/), (name) => {
+      const first = read('/', [name, '1'])
+      assert.deepEqual(read('/', [name, '1']), first)
+      assert.deepEqual(read('/', [name.toUpperCase(), '1']), first)
+    }),
+  )
+})
