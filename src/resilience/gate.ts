@@ -1,7 +1,8 @@
 import type { Call } from '../core/call.ts'
 import { stormError } from '../core/errors.ts'
-import { type CallLayer, type Hop, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
-import { type Outcome, refusal } from '../core/outcome.ts'
+import { type CallLayer, type Hop, NOTHING_TO_CANCEL } from '../core/hop.ts'
+import { refusal } from '../core/outcome.ts'
+import { Place } from './place.ts'
 
 /** The door of a server: counts what is in flight, and refuses once a drain has run out of patience. */
 export interface Gate {
@@ -31,7 +32,7 @@ class Door implements Gate {
         return NOTHING_TO_CANCEL
       }
       this.inFlight++
-      return next(call, new Guest(this, observer))
+      return next(call, new Place(this, observer))
     }
 
   refuse(): void {
@@ -51,28 +52,5 @@ class Door implements Gate {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const fn of waiting) fn()
-  }
-}
-
-class Guest implements Observer {
-  readonly #door: Door
-  readonly #up: Observer
-
-  constructor(door: Door, up: Observer) {
-    this.#door = door
-    this.#up = up
-  }
-
-  sent(): void {
-    this.#up.sent?.()
-  }
-
-  head(outcome: Outcome): 'deliver' | 'discard' {
-    return this.#up.head(outcome)
-  }
-
-  end(outcome: Outcome): void {
-    this.#up.end(outcome)
-    this.#door.leave()
   }
 }

@@ -3,11 +3,12 @@ import { cancelled } from '../core/cancel.ts'
 import { type MeshError, stormError } from '../core/errors.ts'
 import { type CallLayer, type Cancel, type Hop, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
 import type { LayerModule } from '../core/module.ts'
-import { type Outcome, refusal } from '../core/outcome.ts'
+import { refusal } from '../core/outcome.ts'
 import type { PolicyPiece } from '../core/piece.ts'
 import type { ServiceState } from '../core/service.ts'
 import { fields, orFalse, wholeNumber } from '../core/units.ts'
 import { Descent } from './descent.ts'
+import { Place } from './place.ts'
 import { type LimitParams, type Turnstile, turnstileOf, UNLIMITED, type Waiter } from './turnstile.ts'
 import { type Waiting, waitingOf } from './waiting.ts'
 
@@ -52,30 +53,6 @@ function limitLayer(params: LimitParams, service: ServiceState): CallLayer {
       }
       return new InLine(turnstile, waiting, call, next, observer).cancel
     }
-}
-
-/** A place inside, given back when the call has ended. */
-class Place implements Observer {
-  readonly #turnstile: Turnstile
-  readonly #up: Observer
-
-  constructor(turnstile: Turnstile, up: Observer) {
-    this.#turnstile = turnstile
-    this.#up = up
-  }
-
-  sent(): void {
-    this.#up.sent?.()
-  }
-
-  head(outcome: Outcome): 'deliver' | 'discard' {
-    return this.#up.head(outcome)
-  }
-
-  end(outcome: Outcome): void {
-    this.#up.end(outcome)
-    this.#turnstile.leave()
-  }
 }
 
 class InLine<W> implements Waiter {

@@ -554,9 +554,10 @@ describe('bodies', () => {
 
   test('an upload waits for a slow reader, a download for a slow caller', async () => {
     let pulled = 0
+    let read: (() => void) | undefined
     const server = await http((req, res) => {
       if (req.method === 'GET') return void res.end(Buffer.alloc(20_000_000))
-      setTimeout(() => req.resume().on('end', () => res.end('ok')), 150)
+      read = () => void req.resume().on('end', () => res.end('ok'))
     })
     const h = mesh({ endpoints: [server.address], replayBytes: 1000 })
     async function* body(): AsyncGenerator<Buffer> {
@@ -566,16 +567,33 @@ describe('bodies', () => {
       }
     }
     const upload = get(h, '/', { method: 'POST', body: body() })
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await until(() => read !== undefined, { what: 'the request to arrive' })
+    await still(() => pulled)
     assert.ok(pulled < 390, `${pulled} chunks were pulled although nobody reads`)
+    read?.()
     assert.equal(await (await upload).body.text(), 'ok')
     assert.equal(pulled, 400)
     const res = await get(h)
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await still(() => res.body.readableLength)
     assert.ok(res.body.readableLength < 1_000_000)
     assert.equal((await res.body.arrayBuffer()).byteLength, 20_000_000)
   })
 })
+
+/** Resolves once a count has stopped growing: the same at ten looks in a row. */
+async function still(count: () => number): Promise<void> {
+  let last = -1
+  let same = 0
+  await until(
+    () => {
+      const now = count()
+      same = now === last ? same + 1 : 0
+      last = now
+      return same >= 10
+    },
+    { what: 'the count to stand still' },
+  )
+}
 
 describe('calling it off', () => {
   test('before the head, in the middle of the body, while the connection is made, while queued for an attempt', async () => {
