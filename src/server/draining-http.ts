@@ -4,6 +4,7 @@ import type { Clock } from '../core/ports.ts'
 import type { DrainingServer } from '../core/runtime.ts'
 import type { Connections } from './connections.ts'
 import type { Exchange } from './exchange.ts'
+import { InFlight } from './in-flight.ts'
 
 /**
  * How long a connection that was open may still bring a request after the last answer, in milliseconds: one whose
@@ -17,7 +18,7 @@ export class DrainingHttp implements DrainingServer {
   readonly #server: Server
   readonly #clock: Clock
   readonly #connections: Connections | undefined
-  readonly #exchanges = new Set<Exchange>()
+  readonly #exchanges = new InFlight<Exchange>()
   #announced = false
   #finishing: (() => void) | undefined
   #disarm: (() => void) | undefined
@@ -46,14 +47,13 @@ export class DrainingHttp implements DrainingServer {
 
   /** The exchange a connection is busy with; the oldest, where requests were pipelined. */
   of(socket: Socket): Exchange | undefined {
-    for (const exchange of this.#exchanges) if (exchange.req.socket === socket) return exchange
-    return undefined
+    return this.#exchanges.all().find((exchange) => exchange.req.socket === socket)
   }
 
   announce(): void {
     if (this.#announced) return
     this.#announced = true
-    for (const exchange of this.#exchanges) exchange.lastOfConnection()
+    for (const exchange of this.#exchanges.all()) exchange.lastOfConnection()
   }
 
   finish(signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@ import { isMeshError, MeshError } from '../core/errors.ts'
 import { type Cancel, type CancelReason, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Runtime } from '../core/runtime.ts'
+import type { Listed } from './in-flight.ts'
 import type { InboundCall, InboundWire } from './inbound-call.ts'
 import type { MeshRequestView } from './mesh-request.ts'
 import { RequestScope } from './scope.ts'
@@ -17,7 +18,10 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
  *     waiting ──begin──▶ running ──done | gone | failed | late | cancelled──▶ over
  *     waiting ──refused by a layer | gone──▶ over
  */
-export abstract class Exchange implements InboundWire, Observer {
+export abstract class Exchange implements InboundWire, Observer, Listed {
+  older: Listed | undefined = undefined
+  newer: Listed | undefined = undefined
+  listed = false
   readonly req: IncomingMessage
   readonly scope = new RequestScope()
   mesh: MeshRequestView | undefined
