@@ -45,6 +45,7 @@ test('FAULTS 6: a half-open connection fails by its deadline, and the endpoint i
   assert.equal(setting.counted.ejections, 1)
   await until(() => setting.inFlight() === 0, { what: 'nothing in flight' })
   if (space) space.heal()
+  else setting.proxy.drop('reset')
   await setting.finish()
 })
 
