@@ -33,10 +33,19 @@ export function readTraceContext(values: TraceHeaders): TraceContext | undefined
   return {
     traceId,
     spanId,
-    flags: Number.parseInt(text.slice(53, LENGTH), 16),
+    flags: hexDigit(text, 53) * 16 + hexDigit(text, 54),
     state: tracestate.length === 0 ? undefined : readTracestate(tracestate),
   }
 }
+
+/** Of a digit the format has admitted. */
+function hexDigit(text: string, at: number): number {
+  const code = text.charCodeAt(at)
+  return code < CODE_OF_A ? code - CODE_OF_0 : code - CODE_OF_A + 10
+}
+
+const CODE_OF_0 = 0x30
+const CODE_OF_A = 0x61
 
 /** The `traceparent` header of a context, always in version 00, the highest this code knows. */
 export function formatTraceparent(context: Pick<TraceContext, 'traceId' | 'spanId' | 'flags'>): string {

@@ -128,3 +128,10 @@ describe('traceparent', () => {
     )
   })
 })
+
+test('all 256 flags are read as they were written', () => {
+  for (let flags = 0; flags < 256; flags++) {
+    const written = flags.toString(16).padStart(2, '0')
+    assert.equal(parent(`00-${TRACE}-${SPAN}-${written}`)?.flags, flags)
+  }
+})
