@@ -1,18 +1,11 @@
 import { isAddress, parseAddress } from './core/address.ts'
 import type { EndpointSpec } from './core/endpoint.ts'
-import type { PathMode } from './core/runtime.ts'
+import { PATH_MODES, type PathMode } from './core/runtime.ts'
 import { parseDuration } from './core/units.ts'
 import { LOCAL_NAMES } from './policy/hosts.ts'
 
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
-
-export const PATH_MODES = [
-  'none',
-  'base',
-  'merge-slashes',
-  'decode-and-merge-slashes',
-] as const satisfies readonly PathMode[]
 
 /** One line of the configuration: an option of `createMesh`, its environment variable, and what both accept. */
 export interface Setting<T> {

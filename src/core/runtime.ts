@@ -46,7 +46,8 @@ export interface Runtime {
 }
 
 /** Istio's `pathNormalization`; what each does is written in `server/canonical-path.ts`. */
-export type PathMode = 'none' | 'base' | 'merge-slashes' | 'decode-and-merge-slashes'
+export const PATH_MODES = ['none', 'base', 'merge-slashes', 'decode-and-merge-slashes'] as const
+export type PathMode = (typeof PATH_MODES)[number]
 
 export type LifecycleState = 'idle' | 'starting' | 'ready' | 'draining' | 'closed'
 

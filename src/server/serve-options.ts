@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import { MeshError } from '../core/errors.ts'
+import { PATH_MODES } from '../core/runtime.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 
 interface Accepted {
@@ -7,7 +8,6 @@ interface Accepted {
   is(value: unknown): boolean
 }
 
-const MODES = ['none', 'base', 'merge-slashes', 'decode-and-merge-slashes']
 const isCount = (value: unknown): boolean => typeof value === 'number' && value >= 0
 const COUNT: Accepted = { accepts: 'a number that is not negative', is: isCount }
 
@@ -24,7 +24,10 @@ const OPTIONS: Readonly<Record<string, Accepted>> = {
       (Array.isArray(value) && value.every((name) => Object.hasOwn(constants.signals, name))),
   },
   graceMs: { accepts: 'milliseconds', is: isCount },
-  paths: { accepts: `one of ${MODES.join(', ')}`, is: (value) => MODES.includes(value as string) },
+  paths: {
+    accepts: `one of ${PATH_MODES.join(', ')}`,
+    is: (value) => PATH_MODES.some((mode) => mode === value),
+  },
   limits: { accepts: 'an object of limits', is: (value) => typeof value === 'object' && value !== null },
 }
 
