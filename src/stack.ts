@@ -9,6 +9,7 @@ import { load } from './endpoints/load.ts'
 import { outlier } from './endpoints/outlier.ts'
 import { pick } from './endpoints/pick.ts'
 import { connectPiece } from './policy/connect.ts'
+import { mtlsPiece } from './policy/mtls.ts'
 import { breaker } from './resilience/breaker.ts'
 import { deadline } from './resilience/deadline.ts'
 import type { Gate } from './resilience/gate.ts'
@@ -167,6 +168,7 @@ export const policyPieces: readonly PolicyPiece<unknown>[] = [
     ...OUTBOUND.flatMap(({ piece }) => (piece === undefined ? [] : [piece])),
     balancePiece,
     connectPiece,
+    mtlsPiece,
   ]),
 ]
 

@@ -3,10 +3,12 @@ import type { Endpoint } from './endpoint.ts'
 import type { AttemptReport } from './errors.ts'
 import type { Route } from './plan.ts'
 
-/** Who is at the other end of an inbound request. Until identity exists only the address is known. */
+/** Who is at the other end of an inbound request. */
 export interface PeerIdentity {
   /** The verified SPIFFE ID; undefined for plaintext. */
   readonly id?: string | undefined
+  /** The service of that ID, where it is named as the mesh names services. */
+  readonly service?: string | undefined
   /** The remote address, for people: never an identity. */
   readonly address?: string | undefined
 }

@@ -188,6 +188,62 @@ export const CODES = {
     'The application threw instead of answering.',
     "The cause is the application's own error.",
   ),
+  TULLE_IDENTITY: code(
+    503,
+    'UNAVAILABLE',
+    true,
+    'This process has no usable certificate, so it can neither call nor be called over mutual TLS.',
+    'Look at mesh.health(): the join token, the plane, or the certificate files are what it is waiting for.',
+  ),
+  TULLE_IDENTITY_EXPIRED: code(
+    503,
+    'UNAVAILABLE',
+    true,
+    'The certificate of this process has expired and could not be renewed.',
+    'Bring the plane (or whoever renews the certificate files) back; `tulle check` says what is wrong. Nothing goes out in plaintext instead.',
+  ),
+  TULLE_PEER: code(
+    403,
+    'PERMISSION_DENIED',
+    false,
+    'The other side showed a certificate that is not acceptable: expired, of another trust domain, of another service, or not an SVID at all.',
+    'The message names the rule. Where it says that the certificate is not yet valid or expired, compare the clocks of both machines.',
+  ),
+  TULLE_TLS: code(
+    502,
+    'UNAVAILABLE',
+    false,
+    'The TLS handshake with the endpoint failed; nothing of the call was sent.',
+    'The message has the reason. An endpoint that speaks plaintext must be served with mutual TLS, or the service named permissive in local configuration or policy.',
+  ),
+  TULLE_PLAINTEXT_REFUSED: code(
+    426,
+    'UNAVAILABLE',
+    true,
+    'Plaintext where mutual TLS is demanded: an endpoint that offers nothing else, or a request whose socket is not TLS-verified.',
+    'Serve through mesh.serve or serverFactory, which bring TLS; or name the service or the listener permissive while you migrate.',
+  ),
+  TULLE_PLANE: code(
+    503,
+    'UNAVAILABLE',
+    true,
+    'The plane could not be reached, or could not answer.',
+    'Calls go on with the last good policy, endpoints and certificates. Is TULLE_PLANE_URL right, and the plane running?',
+  ),
+  TULLE_PLANE_REFUSED: code(
+    403,
+    'PERMISSION_DENIED',
+    true,
+    'The plane refused what it was asked for.',
+    'The message has its reason: a token that is revoked, used up or of another service, an identity that is banned, or something malformed.',
+  ),
+  TULLE_STATE: code(
+    500,
+    'INTERNAL',
+    true,
+    'Something in the state directory cannot be used: its mode, its owner, its content, or the disk.',
+    'The message names the file. Private keys must be mode 0600 and belong to the user that runs the process.',
+  ),
 } as const satisfies Record<string, CodeEntry>
 
 export type Code = keyof typeof CODES

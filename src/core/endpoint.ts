@@ -1,6 +1,7 @@
 import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import type { Hop } from './hop.ts'
+import type { MtlsMode } from './identity.ts'
 import type { PolicyPiece } from './piece.ts'
 import type { ServiceState, Slot } from './service.ts'
 
@@ -14,8 +15,10 @@ export interface EndpointSpec {
   readonly zone?: string | undefined
   readonly version?: string | undefined
   readonly meta?: Readonly<Record<string, string>> | undefined
-  /** The SPIFFE ID this address must prove; frozen once set. */
+  /** The SPIFFE ID this address must prove; default that of its service. Frozen once set. */
   readonly identity?: string | undefined
+  /** What its listener says of itself: with `disable` it speaks plaintext only. Never a reason to send plaintext. */
+  readonly mtls?: MtlsMode | undefined
 }
 
 /** All addresses of a service as a source knows them at one moment; always the whole set. */

@@ -2,6 +2,7 @@ import type { AmbientStore } from './ambient.ts'
 import type { Call } from './call.ts'
 import type { Events } from './events.ts'
 import type { Hop } from './hop.ts'
+import type { Identity, MtlsMode } from './identity.ts'
 import type { Route, ServicePlan, Snapshot } from './plan.ts'
 import type { Clock, Logger, Random } from './ports.ts'
 import type { ServiceState } from './service.ts'
@@ -35,6 +36,10 @@ export interface Runtime {
   endpoints(service: string): ServiceState | undefined
   /** Waits for `start()` where it is under way; rejects with TULLE_CLOSED after `close()`. */
   whenReady(): Promise<void>
+  /** Who we are; undefined where the mesh has no identity and everything is plaintext. */
+  readonly identity?: Identity | undefined
+  /** How listeners treat TLS that do not say it themselves; undefined means `disable`. */
+  readonly inboundMtls?: MtlsMode | undefined
   /** What the seams ask of tracing: the context active where a call is made. */
   readonly tracing: TracingPort
   readonly servers: ServerRegistry
@@ -70,9 +75,20 @@ export interface ServerRegistry {
   remove(server: DrainingServer): void
 }
 
+/** A listening socket as the registry and health see it. */
+export interface Listener {
+  /** As bound: `::`, `0.0.0.0`, `127.0.0.1`. */
+  readonly host: string
+  readonly port: number
+  readonly protocol: 'http' | 'grpc'
+  readonly mtls: MtlsMode
+}
+
 /** SEMANTICS 2.29, one method per step. */
 export interface DrainingServer {
   readonly name: string
+  /** Where it listens and how, for registration and health; undefined: it is not a listener of ours. */
+  readonly listener?: Listener | undefined
   /** Tells callers to go elsewhere while everything that arrives is still served. */
   announce(): void
   /** Stops accepting and resolves when nothing is in flight any more, or when the signal fires. */
