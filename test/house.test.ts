@@ -86,9 +86,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 /** Packages the inner ring may import, and the one named exception. */
 const INNER_PACKAGES = ['zod']
 const NAMED_EXCEPTIONS: Readonly<Record<string, readonly string[]>> = { 'resilience/opossum.ts': ['opossum'] }
-/** Optional peers, and the only files that may load them. */
+/** Optional peers and what is heavy to load, and the only files that may load them. */
 const OPTIONAL_PEERS: Readonly<Record<string, RegExp>> = {
   express: /^server\/express\.ts$/,
+  fastify: /^server\/fastify\.ts$|^plane\//,
   '@opentelemetry/sdk-trace-node': /^telemetry\/start\.ts$|^register\.ts$/,
   '@grpc/grpc-js': /^grpc\//,
 }
