@@ -1,0 +1,140 @@
+import { MeshError } from './errors.ts'
+import type { PlaneAnswer, PlaneLink, PlaneRequest } from './plane.ts'
+import type { Clock, Random } from './ports.ts'
+
+const BACKOFF_MS = 250
+const MAX_BACKOFF_MS = 15_000
+/** A healthy long poll is over seldom; what is answered at once again and again is asked this often, after a burst. */
+const INTERVAL_MS = 1000
+const BURST = 2
+/** How long an answer may take beyond the wait that was asked for. */
+const SLACK_MS = 5000
+
+export interface FollowOptions {
+  readonly link: Pick<PlaneLink, 'send'>
+  readonly clock: Clock
+  readonly random: Random
+  /** The next poll, asked for anew each time: it says the newest etag and everything wanted by then. */
+  readonly request: () => PlaneRequest
+  /** A 2xx. Where it throws, the answer is taken for an error: told to `onError`, and asked again after a back-off. */
+  readonly onAnswer: (answer: PlaneAnswer) => void
+  /** A 304: the plane is there, and nothing has changed. Must not throw. */
+  readonly onUnchanged?: (() => void) | undefined
+  /** Must not throw. Asking goes on by itself. */
+  readonly onError: (error: unknown) => void
+}
+
+export interface Following {
+  /**
+   * Breaks off the wait, or the back-off, and asks at once, because what `request` says has changed. Not counted by
+   * the limit of one poll a second, which is there against the other side.
+   */
+  again(): void
+  stop(): void
+}
+
+/**
+ * Long polls, exactly one outstanding. The first goes out before this returns.
+ *
+ * asking -> (2xx, 304) pausing -> asking; asking -> (error, hung, refused by `onAnswer`) backing off -> asking.
+ * Back-off: full jitter, 250 ms doubling to 15 s, over with the first good answer. A poll is given up when it lasts a
+ * sixteenth of its wait and 5 s longer than asked for (Consul's blocking queries add that sixteenth as jitter). Polls
+ * that end at once are a bucket of two, refilled by one a second, so that no plane can make us spin. All waits are
+ * background work.
+ */
+export function follow(options: FollowOptions): Following {
+  const { link, clock, random } = options
+  let stopped = false
+  let failures = 0
+  let tokens = BURST
+  let filledMs = clock.now()
+  let controller: AbortController | undefined
+  let disarm = () => {}
+
+  const pausedMs = (): number => {
+    const now = clock.now()
+    tokens = Math.min(BURST, tokens + (now - filledMs) / INTERVAL_MS)
+    filledMs = now
+    return tokens >= 1 ? 0 : (1 - tokens) * INTERVAL_MS
+  }
+
+  const next = (delayMs: number): void => {
+    // A callback may have stopped us, or asked again by itself.
+    if (stopped || controller !== undefined) return
+    const waitMs = Math.max(delayMs, pausedMs())
+    disarm = clock.background(waitMs, () => {
+      pausedMs()
+      tokens = Math.max(0, tokens - 1)
+      ask()
+    })
+  }
+
+  const failed = (error: unknown): void => {
+    const ceiling = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** Math.min(failures, 10))
+    failures += 1
+    options.onError(error)
+    next(random() * ceiling)
+  }
+
+  const answered = (answer: PlaneAnswer): void => {
+    try {
+      if (answer.status === 304) options.onUnchanged?.()
+      else options.onAnswer(answer)
+    } catch (error) {
+      failed(error)
+      return
+    }
+    failures = 0
+    next(0)
+  }
+
+  const ask = (): void => {
+    const own = new AbortController()
+    controller = own
+    // A poll that was broken off or given up ends later, or never; what becomes of it is no longer of interest.
+    const settle = <T>(end: (value: T) => void) => {
+      return (value: T) => {
+        if (controller !== own) return
+        controller = undefined
+        disarm()
+        end(value)
+      }
+    }
+    const request = options.request()
+    const waitMs = request.waitMs ?? 0
+    const limitMs = waitMs + waitMs / 16 + SLACK_MS
+    const giveUp = settle((error: unknown) => {
+      own.abort()
+      failed(error)
+    })
+    disarm = clock.background(limitMs, () => giveUp(hung(request.path, limitMs)))
+    link.send(request, own.signal).then(settle(answered), settle(failed))
+  }
+
+  const breakOff = (): void => {
+    disarm()
+    const outstanding = controller
+    controller = undefined
+    outstanding?.abort()
+  }
+
+  tokens -= 1
+  ask()
+  return {
+    again: () => {
+      if (stopped) return
+      breakOff()
+      ask()
+    },
+    stop: () => {
+      stopped = true
+      breakOff()
+    },
+  }
+}
+
+function hung(path: string, limitMs: number): MeshError {
+  return new MeshError('TULLE_PLANE', `no answer to ${path} within ${Math.round(limitMs / 1000)} s`, {
+    layer: 'plane',
+  })
+}
