@@ -7,6 +7,13 @@ import type { EndpointSet } from '../core/endpoint.ts'
 export interface Source {
   /** For logs, health and errors. */
   readonly name: string
+  /** A watch costs this source something: only services that are called are watched. */
+  readonly lazy?: boolean | undefined
+  /**
+   * Before the first watch: resolves when the source knows something to go on with, its own memory included. Rejects
+   * with a MeshError that says what was tried.
+   */
+  start?(signal: AbortSignal): Promise<void>
   /**
    * Reports the whole set whenever it changes, the first time possibly before `watch` returns. An empty set means
    * "this source knows the service and it has no endpoint" or "this source does not know it": what else is
@@ -17,5 +24,7 @@ export interface Source {
   watch(service: string, onSet: (set: EndpointSet) => void, onError: (error: unknown) => void): () => void
   /** The names this source can list without being asked for one; for nearest-name hints and `describe`. */
   known(): readonly string[]
+  /** Calls back when `known()` has changed. Returns the removal. */
+  onKnown?(listener: () => void): () => void
   close(): Promise<void>
 }
