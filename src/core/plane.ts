@@ -1,3 +1,5 @@
+import { MeshError } from './errors.ts'
+
 /** What the edges need of the plane, whatever carries it. The room `control` implements it over HTTPS. */
 
 export interface PlaneRequest {
@@ -21,12 +23,26 @@ export interface PlaneAnswer {
   readonly body: unknown
 }
 
+/** What `PlaneLink.send` rejects with where a plane answered and refused (4xx). */
+export class PlaneRefusal extends MeshError {
+  readonly status: number
+  /** The parsed body of the refusal, not yet judged; undefined where it was no JSON. */
+  readonly body: unknown
+
+  constructor(status: number, body: unknown, message: string, hint?: string) {
+    super('TULLE_PLANE_REFUSED', message, { layer: 'plane', hint })
+    this.status = status
+    this.body = body
+  }
+}
+
 /** A way to one of the planes of a list; the next is tried where one cannot be reached. */
 export interface PlaneLink {
   readonly urls: readonly string[]
   /**
-   * Rejects with TULLE_PLANE where no plane could be reached or it answered 5xx, and with TULLE_PLANE_REFUSED for what it refuses
-   * (4xx): `status` and the plane's own words are in the error.
+   * Rejects with TULLE_PLANE where no plane could be reached or it answered 5xx, and with a `PlaneRefusal` (TULLE_PLANE_REFUSED)
+   * for what it refuses (4xx), which has the status and the plane's own words; with the identity's own refusal where `auth` is
+   * `identity` and there is none.
    */
   send(request: PlaneRequest, signal?: AbortSignal): Promise<PlaneAnswer>
   close(): Promise<void>
