@@ -13,7 +13,8 @@ interface Watch {
 
 /**
  * Brings addresses to the endpoint tables: what the discovery source says, and where it knows nothing of a service,
- * what the policy has written. One watch per service that the policy or the configuration names.
+ * what the policy has written. One watch per service that the policy or the configuration names; where a watch costs the
+ * source something (`lazy`), per service that is called.
  */
 export class Addresses implements Part {
   readonly name = 'discovery'
@@ -21,6 +22,7 @@ export class Addresses implements Part {
   readonly #endpoints: Endpoints
   readonly #log: Logger
   readonly #watches = new Map<string, Watch>()
+  readonly #called = new Set<string>()
   #started = false
 
   constructor(source: Source, endpoints: Endpoints, log: Logger) {
@@ -29,9 +31,23 @@ export class Addresses implements Part {
     this.#log = log
   }
 
-  async start(): Promise<void> {
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#source.start?.(signal)
     this.#started = true
-    for (const { name, plan } of this.#endpoints) this.#watch(name, plan)
+    for (const service of this.#called) this.want(service)
+    for (const { name, plan } of this.#endpoints) if (!this.#isLazy(name)) this.#watch(name, plan)
+  }
+
+  /** Somebody waits for the endpoints of this service. */
+  want(service: string): void {
+    this.#called.add(service)
+    const plan = this.#endpoints.get(service)?.plan
+    if (this.#started && plan !== undefined && !this.#watches.has(service)) this.#watch(service, plan)
+  }
+
+  /** Whether anything is asked about this service: what nobody calls is not missing. */
+  follows(service: string): boolean {
+    return this.#watches.has(service)
   }
 
   /** Follows a new policy: watches services that came, forgets those that went. */
@@ -40,8 +56,16 @@ export class Addresses implements Part {
       if (plans.has(service)) continue
       watch.stop()
       this.#watches.delete(service)
+      this.#called.delete(service)
     }
-    if (this.#started) for (const plan of plans.values()) this.#watch(plan.service, plan)
+    if (!this.#started) return
+    for (const plan of plans.values())
+      if (this.#watches.has(plan.service) || !this.#isLazy(plan.service)) this.#watch(plan.service, plan)
+  }
+
+  /** Addresses that the policy has written are there at once, whoever asks. */
+  #isLazy(service: string): boolean {
+    return this.#source.lazy === true && !this.#called.has(service)
   }
 
   /** What the source could not find out, by service; empty when all is well. */

@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { closest } from 'fastest-levenshtein'
 import type { EndpointSpec } from './core/endpoint.ts'
 import { MeshError } from './core/errors.ts'
 import type { AccessLog } from './core/events.ts'
+import type { MtlsMode } from './core/identity.ts'
 import type { Clock, Logger, Random } from './core/ports.ts'
 import type { PathMode } from './core/runtime.ts'
 import type { PolicyDocument } from './policy-document.ts'
@@ -34,8 +36,38 @@ export interface MeshOptions {
   readonly startTimeout?: number | string | undefined
   /** How long requests in flight may take to finish during a drain; default 30 s. */
   readonly drainGrace?: number | string | undefined
-  /** How long a draining instance goes on accepting; default 0. */
+  /** How long a draining instance goes on accepting; default 5 s where it is registered, else 0. */
   readonly drainDelay?: number | string | undefined
+  /** Where the planes are: https URLs. A join token says it too. Environment: `TULLE_PLANE_URL`. */
+  readonly plane?: string | readonly string[] | undefined
+  /** The secret a first certificate is had for. Environment: `TULLE_JOIN_TOKEN`, `TULLE_JOIN_TOKEN_FILE`. */
+  readonly joinToken?: string | undefined
+  /** Roots to believe, PEM or SPIFFE JWKS. Environment: `TULLE_TRUST_BUNDLE`, `TULLE_TRUST_BUNDLE_FILE`. */
+  readonly trustBundle?: string | undefined
+  /** A certificate chain from files instead of the plane. Environment: `TULLE_CERT_FILE`. */
+  readonly certFile?: string | undefined
+  /** Its private key. Environment: `TULLE_KEY_FILE`. */
+  readonly keyFile?: string | undefined
+  /** Default `plane` where there is one, else `static`. Environment: `TULLE_DISCOVERY`. */
+  readonly discovery?: 'plane' | 'static' | undefined
+  /** Mutual TLS in both directions; default `strict` where there is an identity, else `disable`. Environment: `TULLE_MTLS`. */
+  readonly mtls?: MtlsMode | undefined
+  /** Of what is served; default as `mtls`. Environment: `TULLE_INBOUND_MTLS`. */
+  readonly inbound?: { readonly mtls?: MtlsMode | undefined } | undefined
+  /** Where others reach this process: `host`, `host:port` or `:port`. Environment: `TULLE_ADVERTISE`. */
+  readonly advertise?: string | undefined
+  /** Where certificate, key, policy and endpoints are kept between runs. Environment: `TULLE_STATE_DIR`. */
+  readonly stateDir?: string | undefined
+  /** Whether the private key is kept there too; default true. Environment: `TULLE_STATE_KEYS`. */
+  readonly stateKeys?: boolean | undefined
+  /** Where `/livez` and `/readyz` answer in plaintext. Environment: `TULLE_HEALTH_PORT`. */
+  readonly healthPort?: number | undefined
+  /** Told to the registry. Environment: `TULLE_ZONE`. */
+  readonly zone?: string | undefined
+  /** Told to the registry. Environment: `TULLE_VERSION`. */
+  readonly version?: string | undefined
+  /** Told to the registry; default 1. Environment: `TULLE_WEIGHT`. */
+  readonly weight?: number | undefined
   /** Time, for tests: `tulle/testing` has one that moves only when told. Default the system's, monotonic. */
   readonly clock?: Clock | undefined
   /** Chance, for tests: uniform in [0, 1). Default the system's. */
@@ -54,6 +86,8 @@ export interface Origin {
   readonly shown: string
   /** `option`, `default`, or the environment variable's name. */
   readonly source: string
+  /** The file the value was read from. */
+  readonly file?: string | undefined
 }
 
 export interface Config extends Values {
@@ -67,7 +101,7 @@ export interface Config extends Values {
 }
 
 /** Variables of ours that are not settings of a mesh. */
-const OTHER_VARIABLES = ['TULLE_TEST_NODE']
+const OTHER_VARIABLES = ['TULLE_TEST_NODE', 'TULLE_ADMIN_TOKEN', 'TULLE_ADMIN_TOKEN_FILE']
 
 /**
  * Options and environment → one validated configuration. The only reader of `process.env`.
@@ -79,9 +113,10 @@ export function readConfig(options: MeshOptions = {}): Config {
   const values: Record<string, unknown> = {}
   const origins: Origin[] = []
   for (const [key, setting] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
-    const { value, source } = readSetting(setting, given[setting.option], env)
+    const { value, source, file } = readSetting(setting, given[setting.option], env)
     values[key] = value
-    origins.push({ setting, source, shown: setting.secret ? '********' : maskUserinfo(setting.show(value)) })
+    const shown = setting.secret && value !== '' ? '********' : maskUserinfo(setting.show(value))
+    origins.push({ setting, source, shown, file })
   }
   return {
     ...(values as unknown as Values),
@@ -98,7 +133,7 @@ function readSetting(
   setting: Setting<unknown>,
   option: unknown,
   env: Readonly<Record<string, string | undefined>>,
-): { value: unknown; source: string } {
+): { value: unknown; source: string; file?: string } {
   if (option !== undefined) {
     const value = setting.accept
       ? setting.accept(option)
@@ -115,6 +150,8 @@ function readSetting(
     if (value === undefined) throw mistake(name, text, setting)
     return { value, source: name }
   }
+  const fromFile = setting.file === true ? readFromFile(setting, env) : undefined
+  if (fromFile !== undefined) return fromFile
   if (setting.fallback === undefined) {
     throw new MeshError('TULLE_CONFIG', `${setting.variable} is not set: expected ${setting.accepts}`, {
       layer: 'config',
@@ -122,6 +159,31 @@ function readSetting(
     })
   }
   return { value: setting.parse(setting.fallback), source: 'default' }
+}
+
+const MAX_FILE_BYTES = 1024 * 1024
+
+/** `<VARIABLE>_FILE`: secrets as Kubernetes and systemd hand them out. */
+function readFromFile(
+  setting: Setting<unknown>,
+  env: Readonly<Record<string, string | undefined>>,
+): { value: unknown; source: string; file: string } | undefined {
+  const source = `${setting.variable}_FILE`
+  const file = env[source]
+  if (file === undefined || file === '') return undefined
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new MeshError('TULLE_CONFIG', `${source}: ${why}`, { layer: 'config', cause })
+  }
+  const value = text === '' || text.length > MAX_FILE_BYTES ? undefined : setting.parse(text)
+  if (value === undefined)
+    throw new MeshError('TULLE_CONFIG', `${source}: expected ${setting.accepts} in ${file}`, {
+      layer: 'config',
+    })
+  return { value, source, file }
 }
 
 function mistake(name: string, value: unknown, setting: Setting<unknown>): MeshError {
@@ -140,7 +202,9 @@ function maskUserinfo(text: string): string {
 
 function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   const known = [
-    ...(Object.values(SETTINGS) as Setting<unknown>[]).map(({ variable }) => variable),
+    ...(Object.values(SETTINGS) as Setting<unknown>[]).flatMap(({ variable, file }) =>
+      file === true ? [variable, `${variable}_FILE`] : [variable],
+    ),
     ...OTHER_VARIABLES,
   ]
   return Object.keys(env)

@@ -91,7 +91,7 @@ export class Mesh implements HasRuntime, AsyncDisposable {
         log: this.#assembly.log,
         servers: this.#assembly.runtime.servers,
         deregister: [],
-        propagationMs: serving ? this.#assembly.config.drainDelayMs : 0,
+        propagationMs: serving ? this.#drainDelayMs() : 0,
         graceMs,
         refuse: () => this.#assembly.gate.refuse(),
       })
@@ -164,6 +164,11 @@ export class Mesh implements HasRuntime, AsyncDisposable {
   detached<T>(fn: () => T): T {
     const { deadline: _, scope: __, ...rest } = ambientStore.get() ?? {}
     return ambientStore.run(rest, fn)
+  }
+
+  #drainDelayMs(): number {
+    const { drainDelayMs } = this.#assembly.config
+    return drainDelayMs === 'auto' ? 0 : drainDelayMs
   }
 
   async #close(): Promise<void> {

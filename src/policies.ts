@@ -26,6 +26,7 @@ export class Policies implements Part {
   readonly name = 'policy'
   readonly #options: PoliciesOptions
   #snapshot: Snapshot | undefined
+  #latest: PolicyUpdate | undefined
   #refused: readonly string[] = []
   #feed: PolicyFeed | undefined
   #stop: (() => void) | undefined
@@ -56,27 +57,37 @@ export class Policies implements Part {
     await this.#feed?.close()
   }
 
+  /** Names that discovery has learnt or forgotten: the same documents, compiled anew. */
+  recompile(): void {
+    if (this.#latest !== undefined) this.#follow(this.#latest, true)
+  }
+
   /** A later update must not throw into the feed, and must not take a good policy away. */
-  #follow(update: PolicyUpdate): void {
+  #follow(update: PolicyUpdate, again = false): void {
     try {
-      this.#apply(update)
+      this.#apply(update, again)
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       this.#refuse([`the policy could not be put in force: ${message}`])
     }
   }
 
-  #apply({ version, documents, problems }: PolicyUpdate): void {
+  #apply(update: PolicyUpdate, again = false): void {
+    const { version, documents, problems } = update
+    this.#latest = update
     const { pieces, known, apply, events, log } = this.#options
     const previous = this.#snapshot
     const compiled = compile(documents, pieces, { knownServices: known(), previous, version })
-    if (previous?.version !== version) {
+    if (again) {
+      apply(compiled.snapshot)
+      this.#snapshot = compiled.snapshot
+    } else if (previous?.version !== version) {
       apply(compiled.snapshot)
       this.#snapshot = compiled.snapshot
       events.emit('policy-applied', { version, documents: documents.length })
       log.info('policy in force', { version, documents: documents.map(({ name }) => name) })
     }
-    this.#refuse([...problems, ...compiled.problems].map(problemText))
+    if (!again) this.#refuse([...problems, ...compiled.problems].map(problemText))
   }
 
   #refuse(refused: readonly string[]): void {

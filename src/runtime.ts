@@ -3,6 +3,7 @@ import type { Call, Target } from './core/call.ts'
 import { MeshError } from './core/errors.ts'
 import type { Events } from './core/events.ts'
 import { type Hop, NOTHING_TO_CANCEL } from './core/hop.ts'
+import type { Identity, MtlsMode } from './core/identity.ts'
 import type { Deps } from './core/module.ts'
 import { refusal } from './core/outcome.ts'
 import type { Route, ServicePlan, Snapshot } from './core/plan.ts'
@@ -34,6 +35,10 @@ export interface World {
   readonly ambient: AmbientStore
   readonly tracing: TracingPort
   readonly gate: Gate
+  readonly identity: Identity | undefined
+  readonly inboundMtls: MtlsMode
+  /** A server begins to take part in the mesh, or ceases to. */
+  readonly onServer: (server: DrainingServer, event: 'added' | 'removed') => void
   readonly endpoints: Endpoints
   /** Where inbound layers keep what they count. */
   readonly own: ServiceState
@@ -55,7 +60,9 @@ export class MeshRuntime implements Runtime {
   readonly ambient: AmbientStore
   readonly tracing: TracingPort
   readonly inboundRoute: Route
-  readonly servers = new Servers()
+  readonly identity: Identity | undefined
+  readonly inboundMtls: MtlsMode
+  readonly servers: Servers
   readonly #world: World
   #snapshot: Snapshot
   #stacks = new Map<Route, Built<Call<unknown>>>()
@@ -74,6 +81,9 @@ export class MeshRuntime implements Runtime {
     this.ambient = world.ambient
     this.tracing = world.tracing
     this.inboundRoute = world.inboundRoute
+    this.identity = world.identity
+    this.inboundMtls = world.inboundMtls
+    this.servers = new Servers(world.onServer)
   }
 
   get snapshot(): Snapshot {
@@ -175,13 +185,20 @@ export class MeshRuntime implements Runtime {
 /** The servers that a drain must wait for. */
 class Servers implements ServerRegistry {
   readonly #servers = new Set<DrainingServer>()
+  readonly #onServer: World['onServer']
+
+  constructor(onServer: World['onServer']) {
+    this.#onServer = onServer
+  }
 
   add(server: DrainingServer): void {
+    if (this.#servers.has(server)) return
     this.#servers.add(server)
+    this.#onServer(server, 'added')
   }
 
   remove(server: DrainingServer): void {
-    this.#servers.delete(server)
+    if (this.#servers.delete(server)) this.#onServer(server, 'removed')
   }
 
   get size(): number {

@@ -2,36 +2,15 @@ import { isAddress, parseAddress } from './core/address.ts'
 import type { EndpointSpec } from './core/endpoint.ts'
 import { PATH_MODES, type PathMode } from './core/runtime.ts'
 import { parseDuration } from './core/units.ts'
+import { MEMBER_SETTINGS } from './member-settings.ts'
 import { LOCAL_NAMES } from './policy/hosts.ts'
+import { durationSetting, joined, nonEmptyList, oneOf, SERVICE, setting } from './setting.ts'
+
+export type { Setting } from './setting.ts'
 
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** One line of the configuration: an option of `createMesh`, its environment variable, and what both accept. */
-export interface Setting<T> {
-  readonly option: string
-  readonly variable: string
-  /** A variable of somebody else's that is used where ours is not set. */
-  readonly fallbackVariable?: string
-  readonly describe: string
-  readonly accepts: string
-  /** As it would be written in the environment; undefined: there is no default. */
-  readonly fallback: string | undefined
-  /** Text of the environment → value; undefined: not accepted. */
-  parse(text: string): T | undefined
-  /** Value of the option → value; undefined: not accepted. Default: text is parsed, anything else refused. */
-  accept?(value: unknown): T | undefined
-  show(value: T): string
-  readonly secret?: boolean
-}
-
-const setting = <T>(of: Setting<T>): Setting<T> => of
-
-const SERVICE = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i
-const nonEmptyList = (text: string): string[] | undefined => {
-  const items = text.split(',').map((item) => item.trim())
-  return items.every((item) => item !== '') ? items : undefined
-}
 const parseSuffixes = (text: string): readonly string[] | undefined => {
   const list = nonEmptyList(text.toLowerCase())?.map((item) => item.replace(/^\./, ''))
   return list?.every((item) => /^[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(item)) ? list : undefined
@@ -40,27 +19,6 @@ const parseHosts = (text: string): readonly string[] | undefined => {
   const list = nonEmptyList(text.toLowerCase())
   return list?.every((item) => /^(\*|[a-z0-9-]+)(\.[a-z0-9-]+)*$/.test(item)) ? list : undefined
 }
-const joined = <T>(value: unknown, parse: (text: string) => T | undefined): T | undefined =>
-  Array.isArray(value) && value.length > 0 ? parse(value.join(',')) : undefined
-const oneOf =
-  <const V extends string>(values: readonly V[]) =>
-  (text: string): V | undefined =>
-    values.find((value) => value === text)
-const durationSetting = (
-  of: Pick<Setting<number>, 'option' | 'variable' | 'describe' | 'fallback'>,
-): Setting<number> => ({
-  ...of,
-  accepts: 'a duration such as 250ms, 2s or 1m30s',
-  parse: parseDuration,
-  accept: (value) =>
-    typeof value === 'number' && value >= 0
-      ? value
-      : typeof value === 'string'
-        ? parseDuration(value)
-        : undefined,
-  show: (value) => `${value}ms`,
-})
-
 export const SETTINGS = {
   service: setting<string>({
     option: 'service',
@@ -149,13 +107,22 @@ export const SETTINGS = {
     describe: 'How long requests in flight may take to finish during a drain.',
     fallback: '30s',
   }),
-  drainDelayMs: durationSetting({
+  drainDelayMs: setting<number | 'auto'>({
     option: 'drainDelay',
     variable: 'TULLE_DRAIN_DELAY',
     describe:
-      'How long a draining instance goes on accepting, so that callers learn of it; 0 without a registry.',
-    fallback: '0s',
+      'How long a draining instance goes on accepting, so that callers learn of it; `auto` is 5s where it is registered and 0s where it is not.',
+    accepts: 'a duration such as 250ms, 2s or 1m30s, or auto',
+    fallback: 'auto',
+    parse: (text) => (text === 'auto' ? 'auto' : parseDuration(text)),
+    accept: (value) => {
+      if (typeof value === 'number') return value >= 0 ? value : undefined
+      if (value === 'auto') return 'auto'
+      return typeof value === 'string' ? parseDuration(value) : undefined
+    },
+    show: (value) => (value === 'auto' ? 'auto' : `${value}ms`),
   }),
+  ...MEMBER_SETTINGS,
 } as const
 
 function parseEndpoints(text: string): ReadonlyMap<string, readonly EndpointSpec[]> | undefined {

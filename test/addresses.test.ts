@@ -34,18 +34,20 @@ const plan = (service: string, set: EndpointSet = at()): ServicePlan => {
   return { ...built, endpoints: set.endpoints, route: (method, path) => built.route(method, path) }
 }
 
-const world = async (...plans: ServicePlan[]) => {
+const world = async (...plans: ServicePlan[]) => worldOf(new HandSource(), ...plans)
+
+const worldOf = async (source: HandSource, ...plans: ServicePlan[]) => {
   const endpoints = new Endpoints({
     clock: new ManualClock(),
     random: seeded(1),
     events: new Journal(),
     reopenOn: [],
     open: () => assert.fail('nothing is picked here'),
+    wanted: (service) => addresses.want(service),
   })
-  const source = new HandSource()
   const addresses = new Addresses(source, endpoints, { debug() {}, info() {}, warn() {}, error() {} })
   for (const each of plans) endpoints.reconcile(each)
-  await addresses.start()
+  await addresses.start(new AbortController().signal)
   const ports = (service: string): number[] | undefined => {
     const table = endpoints.get(service)
     return table?.ready ? table.endpoints.map(({ port }) => port) : undefined
@@ -91,4 +93,44 @@ test('a new policy brings its services and its addresses; what it drops is forgo
   assert.deepEqual([...source.watched.keys()], ['stock'])
   await addresses.close()
   assert.equal(source.watched.size, 0)
+})
+
+class LazySource extends HandSource {
+  readonly lazy = true
+}
+
+test('of a lazy source only what is called is asked for', async () => {
+  const { source, addresses, endpoints, ports } = await worldOf(
+    new LazySource(),
+    plan('orders'),
+    plan('stock'),
+  )
+  assert.deepEqual([...source.watched.keys()], [])
+  let came = 0
+  endpoints.get('orders')!.onReady(() => came++)
+  assert.deepEqual([...source.watched.keys()], ['orders'])
+  assert.equal(addresses.follows('orders'), true)
+  assert.equal(addresses.follows('stock'), false)
+  source.watched.get('orders')!.set(at(1))
+  assert.equal(came, 1)
+  assert.deepEqual(ports('orders'), [1])
+  addresses.follow(new Map([['stock', plan('stock')]]))
+  assert.deepEqual([...source.watched.keys()], [], 'what the policy forgets is asked for no more')
+})
+
+test('a lazy source is started before anything is asked of it', async () => {
+  const source = new LazySource()
+  let begun: () => void = () => {}
+  Object.assign(source, {
+    start: () =>
+      new Promise<void>((resolve) => {
+        begun = resolve
+      }),
+  })
+  const starting = worldOf(source, plan('orders'))
+  assert.deepEqual([...source.watched.keys()], [])
+  begun()
+  const { endpoints } = await starting
+  endpoints.get('orders')!.onReady(() => {})
+  assert.deepEqual([...source.watched.keys()], ['orders'])
 })

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { type MeshOptions, readConfig } from '../src/config.ts'
 import { isMeshError } from '../src/core/errors.ts'
@@ -106,4 +109,40 @@ test('credentials in a URL are masked wherever a value is shown', () => {
     read({ TULLE_SERVICE: 'web', TULLE_POLICY: 'https://user:secret@plane/policy' }),
   )
   assert.ok(!shown.includes('secret'), shown)
+})
+
+test('a secret may come from a file, and never shows', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'tulle-config-')), 'token')
+  const content = { urls: ['https://a:1'], rootSha256: '0'.repeat(64), trustDomain: 'a.test', service: 'web' }
+  const token = `tulle_join_${Buffer.from(JSON.stringify(content)).toString('base64url')}.secret`
+  writeFileSync(file, `${token}\n`)
+  const { joinToken, origins, warnings } = read({ TULLE_SERVICE: 'web', TULLE_JOIN_TOKEN_FILE: file })
+  assert.equal(joinToken, token)
+  const origin = origins.find(({ setting }) => setting.option === 'joinToken')
+  assert.equal(origin?.source, 'TULLE_JOIN_TOKEN_FILE')
+  assert.equal(origin?.file, file)
+  assert.equal(origin?.shown, '********')
+  assert.deepEqual(warnings, [])
+  writeFileSync(file, 'something else')
+  const said = message(() => read({ TULLE_SERVICE: 'web', TULLE_JOIN_TOKEN_FILE: file }))
+  assert.match(said, /^TULLE_JOIN_TOKEN_FILE: expected a token made by `tulle token create` in /)
+  assert.doesNotMatch(said, /something else/)
+  assert.match(
+    message(() => read({ TULLE_SERVICE: 'web', TULLE_JOIN_TOKEN_FILE: `${file}.missing` })),
+    /^TULLE_JOIN_TOKEN_FILE: ENOENT/,
+  )
+})
+
+test('the mode of inbound TLS is an object with a known mode', () => {
+  assert.deepEqual(read({ TULLE_SERVICE: 'web', TULLE_INBOUND_MTLS: 'permissive' }).inbound, {
+    mtls: 'permissive',
+  })
+  assert.deepEqual(read({ TULLE_SERVICE: 'web' }, { inbound: { mtls: 'disable' } }).inbound, {
+    mtls: 'disable',
+  })
+  for (const bad of [{ mtls: 'none' }, { tls: 'strict' }, 'strict'])
+    assert.match(
+      message(() => read({ TULLE_SERVICE: 'web' }, { inbound: bad as never })),
+      /^option inbound: expected one of strict/,
+    )
 })

@@ -43,9 +43,11 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   endpoints: ['core', 'policy', 'balance', 'resilience', 'traffic', 'security'],
   ...Object.fromEntries(EDGES.map((room) => [room, ['core', 'policy']])),
   'stack.ts': [...INNER, 'telemetry'],
-  'settings.ts': ['core', 'policy'],
+  'setting.ts': ['core'],
+  'member-settings.ts': ['core', 'setting.ts'],
+  'settings.ts': ['core', 'policy', 'setting.ts', 'member-settings.ts'],
   'policy-document.ts': INNER,
-  'config.ts': ['core', 'policy', 'settings.ts', 'policy-document.ts'],
+  'config.ts': ['core', 'policy', 'setting.ts', 'settings.ts', 'policy-document.ts'],
   ...Object.fromEntries(
     ASSEMBLY.map((file) => [
       file,

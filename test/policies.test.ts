@@ -114,3 +114,29 @@ test('a policy whose stacks cannot be built is refused, and the next good one is
   )
   assert.deepEqual(policies.refused, [])
 })
+
+test('names that discovery learns are compiled into the same policy, and nothing is announced', async () => {
+  const names = ['stock']
+  const applied: Snapshot[] = []
+  const journal = new Journal()
+  const policies = new Policies({
+    feed: () => new HandFeed(updateOf('v1', '1s')),
+    pieces: policyPieces,
+    known: () => names,
+    apply: (snapshot) => applied.push(snapshot),
+    events: journal,
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+  })
+  policies.recompile()
+  assert.equal(applied.length, 0, 'before the start there is nothing to compile')
+  await policies.start(new AbortController().signal)
+  names.push('billing')
+  policies.recompile()
+  assert.deepEqual([...applied[1]!.services.keys()].sort(), ['billing', 'orders', 'stock'])
+  assert.equal(
+    applied[1]!.services.get('orders'),
+    applied[0]!.services.get('orders'),
+    'a plan that did not change stays',
+  )
+  assert.equal(applied[1]!.version, applied[0]!.version)
+})

@@ -17,7 +17,7 @@ test('the type offers every key of the schema and no other', () => {
     outlier: true,
     limit: true,
     connect: true,
-      mtls: true,
+    mtls: true,
     cancel: true,
     hosts: true,
     endpoints: true,

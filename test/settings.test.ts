@@ -13,11 +13,18 @@ test('every default is a value the setting itself accepts, and shows as what it 
   }
 })
 
+/** Options that say more than their name: a URL, one field of an object. */
+const NAMED_OTHERWISE: Readonly<Record<string, string>> = {
+  plane: 'TULLE_PLANE_URL',
+  inbound: 'TULLE_INBOUND_MTLS',
+}
+
 test('variables and options are named alike, once each', () => {
   const variables = settings.map(({ variable }) => variable)
   assert.deepEqual(variables, [...new Set(variables)])
   for (const { variable, option } of settings) {
-    assert.equal(variable, `TULLE_${option.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`)
+    const alike = `TULLE_${option.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+    assert.equal(variable, NAMED_OTHERWISE[option] ?? alike)
   }
 })
 
@@ -27,4 +34,31 @@ test('suffixes and host patterns are lower-cased and checked', () => {
     assert.equal(SETTINGS.suffixes.parse(bad), undefined, bad)
   assert.deepEqual(SETTINGS.policyHosts.parse('*, *.Internal'), ['*', '*.internal'])
   for (const bad of ['a.*', '**', 'http://a']) assert.equal(SETTINGS.policyHosts.parse(bad), undefined, bad)
+})
+
+test('a plane is an https URL without a path', () => {
+  assert.deepEqual(SETTINGS.planes.parse('https://a:7400, https://b:7400/'), [
+    'https://a:7400',
+    'https://b:7400/',
+  ])
+  for (const bad of ['a:7400', 'http://a:7400', 'https://a/x', 'https://u:p@a', 'https://a,'])
+    assert.equal(SETTINGS.planes.parse(bad), undefined, bad)
+})
+
+test('an advertised address is a host, a port or both', () => {
+  const read = (text: string) => SETTINGS.advertise.parse(text)
+  assert.deepEqual(read('10.0.0.1'), { host: '10.0.0.1', port: undefined })
+  assert.deepEqual(read('orders.internal:80'), { host: 'orders.internal', port: 80 })
+  assert.deepEqual(read(':8080'), { host: undefined, port: 8080 })
+  assert.deepEqual(read('fd00::1'), { host: 'fd00::1', port: undefined })
+  assert.deepEqual(read('[fd00::1]:80'), { host: 'fd00::1', port: 80 })
+  for (const bad of [':0', ':70000', 'a:b', 'http://a', 'a b', '[::1', 'a:'])
+    assert.equal(read(bad), undefined, bad)
+})
+
+test('a drain delay is a duration or left to what is known', () => {
+  assert.equal(SETTINGS.drainDelayMs.parse('auto'), 'auto')
+  assert.equal(SETTINGS.drainDelayMs.parse('2s'), 2000)
+  assert.equal(SETTINGS.drainDelayMs.accept?.(0), 0)
+  assert.equal(SETTINGS.drainDelayMs.accept?.(-1), undefined)
 })

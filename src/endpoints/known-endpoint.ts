@@ -73,6 +73,10 @@ export class KnownEndpoint implements EndpointState {
     return this.#spec.meta
   }
 
+  get mtls(): EndpointSpec['mtls'] {
+    return this.#spec.mtls
+  }
+
   get identity(): string | undefined {
     return this.#spec.identity
   }

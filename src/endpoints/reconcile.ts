@@ -12,7 +12,7 @@ export interface Reconciled {
 /**
  * A new endpoint set against what is known: endpoints are things, so one that stays keeps its object and with it its
  * load, its ejection and its sockets. Linear in both. An address listed twice counts once, as it is listed first; an
- * address that must prove another identity than before is another endpoint.
+ * address that must prove another identity than before, or is protected in another way, is another endpoint.
  */
 export function reconcile(
   before: ReadonlyMap<string, KnownEndpoint>,
@@ -26,7 +26,7 @@ export function reconcile(
     const id = endpointId(spec.address, spec.port)
     if (known.has(id)) continue
     const same = before.get(id)
-    if (same === undefined || same.identity !== spec.identity) {
+    if (same === undefined || same.identity !== spec.identity || same.mtls !== spec.mtls) {
       known.set(id, make(id, spec))
       added++
       continue

@@ -23,6 +23,8 @@ export interface TableDeps {
   open(endpoint: EndpointState, protocol: Call<unknown>['protocol']): Leaf
   /** Keys of the plan whose change makes every transport open anew. */
   readonly reopenOn: readonly string[]
+  /** Somebody waits for the first set of this service. */
+  wanted?(service: string): void
 }
 
 /**
@@ -89,6 +91,7 @@ export class ServiceTable implements Owner {
       return () => {}
     }
     this.#waiting.add(fn)
+    this.#deps.wanted?.(this.name)
     return () => {
       this.#waiting.delete(fn)
     }
