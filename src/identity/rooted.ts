@@ -1,0 +1,56 @@
+import { X509Certificate } from 'node:crypto'
+import { readCertificate } from './certificate.ts'
+
+/** A chain longer than this is no chain of a mesh, and each of its certificates may cost a verification. */
+const MAX_CHAIN = 10
+
+/**
+ * Whether a leaf still has a root among `roots`: from the leaf through certificates that came with it, each signed by the
+ * next and each a CA in its time, to one of the roots. For peers that TLS verified before the roots changed: only
+ * signatures count, so certificates that a peer sends along lead nowhere. Signatures by `node:crypto`.
+ * @param chain DER, leaf first, the rest in any order
+ * @param roots DER, or as `node:crypto` has them
+ */
+export function stillRooted(
+  chain: readonly Uint8Array[],
+  roots: readonly (Uint8Array | X509Certificate)[],
+  wallMs: number,
+): boolean {
+  const [leaf, ...rest] = readAll(chain.slice(0, MAX_CHAIN))
+  if (leaf === undefined) return false
+  const believed = readAll(roots).filter((root) => inTime(root, wallMs))
+  const waiting = [leaf]
+  const unused = new Set(rest.filter((each) => each.ca && inTime(each, wallMs)))
+  for (let each = waiting.pop(); each !== undefined; each = waiting.pop()) {
+    const certificate = each
+    if (believed.some((root) => signed(root, certificate))) return true
+    for (const above of unused) {
+      if (!signed(above, certificate)) continue
+      unused.delete(above)
+      waiting.push(above)
+    }
+  }
+  return false
+}
+
+function readAll(certificates: readonly (Uint8Array | X509Certificate)[]): X509Certificate[] {
+  try {
+    return certificates.map((each) => (each instanceof X509Certificate ? each : new X509Certificate(each)))
+  } catch {
+    return []
+  }
+}
+
+function inTime(certificate: X509Certificate, wallMs: number): boolean {
+  const facts = readCertificate(certificate.raw)
+  return typeof facts !== 'string' && facts.notBeforeMs <= wallMs && wallMs <= facts.notAfterMs
+}
+
+/** By name, key identifier and key usage first: that is cheap, and most pairs end there. */
+function signed(above: X509Certificate, below: X509Certificate): boolean {
+  try {
+    return above.ca && below.checkIssued(above) && below.verify(above.publicKey)
+  } catch {
+    return false
+  }
+}
