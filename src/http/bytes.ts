@@ -4,28 +4,17 @@ import type { Attempt } from '../core/attempt.ts'
 import { cancelled } from '../core/cancel.ts'
 import type { CancelReason, Observer } from '../core/hop.ts'
 import type { Outcome, Phase } from '../core/outcome.ts'
-import type { Clock } from '../core/ports.ts'
 import { classifyEnd, classifyHead } from './classify.ts'
-import type { Breaking } from './connector.ts'
 import type { Exchange } from './exchange.ts'
 import { fault, type Standing, silence } from './fault.ts'
-import { BODY_IDLE_TICKS, type IdleWatch, STREAM_IDLE_TICKS, type Watched } from './idle.ts'
+import { BODY_IDLE_TICKS, STREAM_IDLE_TICKS, type Watched } from './idle.ts'
 import type { Receiver } from './receiver.ts'
 import type { Cursor } from './replay.ts'
+import type { Wiring } from './wiring.ts'
 
 /** How much of an answer nobody wants is read to keep its connection (law 3), and for how long. */
 const DRAIN_BYTES = 64 * 1024
 const DRAIN_MS = 100
-
-/** What every attempt of a leaf shares. */
-export interface Wiring {
-  /** Attempts that have not ended. */
-  running: number
-  readonly clock: Clock
-  wall(): number
-  readonly idle: IdleWatch
-  readonly breaking: Breaking
-}
 
 /**
  * One attempt as undici's client sees it: the fused handler. Verdicts go up through the observer; bytes go straight
@@ -46,6 +35,7 @@ export class Bytes implements Watched {
   readonly #cursor: Cursor | undefined
   readonly #wiring: Wiring
   #abort: ((error: Error) => void) | undefined
+  #debut: string | undefined
   #wrote = false
   #sent = false
   #head: Outcome | undefined
@@ -75,6 +65,7 @@ export class Bytes implements Watched {
   onConnect(abort: (error: Error) => void): void {
     if (this.#ended) throw new errors.RequestAbortedError('cancelled while it was queued')
     this.#abort = abort
+    this.#debut = this.#wiring.debut.protocol
   }
 
   onBodySent(chunk: Uint8Array | string): void {
@@ -177,6 +168,7 @@ export class Bytes implements Watched {
 
   /** 1xx: passed on as it comes, whatever becomes of the attempt; it commits to nothing. */
   #inform(status: number, rawHeaders: Buffer[], resume: () => void, statusText: string): boolean {
+    this.#debut = undefined
     try {
       this.#receiver.onHeaders(status, rawHeaders, resume, statusText)
     } catch (error) {
@@ -280,6 +272,7 @@ export class Bytes implements Watched {
     return {
       phase: this.#phase(),
       wrote: this.#wrote,
+      debut: this.#debut,
       committed: this.#delivering,
       status: this.#head?.code,
       service: call.target.service,

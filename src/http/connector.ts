@@ -22,7 +22,7 @@ export interface Breaking {
 type Waiting = readonly [buildConnector.Options, buildConnector.Callback]
 
 /**
- * undici's connector, a few at a time; the others wait their turn. When one fails, those who wait fail with it: they
+ * undici's connector for plaintext, a few at a time; the others wait their turn. When one fails, those who wait fail with it: they
  * would meet the same fate later, and having sent nothing they can go elsewhere now.
  *
  * @param timeoutMs how long making one connection may take
@@ -32,7 +32,16 @@ export function createConnector(
   breaking: Breaking,
   clock: Clock,
 ): buildConnector.connector {
-  const connect = buildConnector({ timeout: 0, maxCachedSessions: 0 })
+  return guarded(buildConnector({ timeout: 0, maxCachedSessions: 0 }), timeoutMs, breaking, clock)
+}
+
+/** What holds for every connector: its own time, the end it reports, a few at a time. A handshake is part of the making. */
+export function guarded(
+  connect: buildConnector.connector,
+  timeoutMs: number,
+  breaking: Breaking,
+  clock: Clock,
+): buildConnector.connector {
   return connectorOver(timely(watched(connect, breaking), timeoutMs, clock), MAX_AT_ONCE, clock)
 }
 

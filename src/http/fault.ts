@@ -1,6 +1,7 @@
 import type { Code } from '../core/codes.ts'
-import { stormError } from '../core/errors.ts'
+import { isMeshError, stormError } from '../core/errors.ts'
 import type { Condition, Outcome, Phase } from '../core/outcome.ts'
+import { certificateRefusal, HandshakeFailure, tlsReason } from './handshake.ts'
 
 /** The caller's own mistakes, found by undici before a byte is written or while the body is. */
 const MISTAKES: ReadonlySet<unknown> = new Set([
@@ -14,6 +15,8 @@ export interface Standing {
   readonly phase: Phase
   /** Part of the request was handed to the socket. Without it nothing of it can have been executed. */
   readonly wrote: boolean
+  /** The version of TLS, where this is the first request on a TLS connection. */
+  readonly debut: string | undefined
   readonly committed: boolean
   readonly status: number | undefined
   readonly service: string
@@ -31,6 +34,19 @@ export function fault(error: unknown, at: Standing): Outcome {
   // Running attempts lose their pool only where the grace of `mesh.close()` is over.
   if (code === 'UND_ERR_DESTROYED')
     return outcome('TULLE_CLOSED', 'cut, the mesh is closed', error, at, undefined)
+  if (error instanceof HandshakeFailure)
+    return outcome(error.code, `${at.endpoint} ${error.message}`, error, at, 'connect-failure', error.hint)
+  if (isMeshError(error))
+    return outcome(
+      error.code,
+      `the connection to ${at.endpoint} was cut: ${error.message}`,
+      error,
+      at,
+      'reset',
+      error.hint,
+    )
+  const refused = certificateRefusal(error)
+  if (refused !== undefined) return certificateRefused(refused, error, at)
   if (code === 'UND_ERR_CONNECT_TIMEOUT')
     return outcome(
       'TULLE_CONNECT_TIMEOUT',
@@ -71,12 +87,35 @@ export function fault(error: unknown, at: Standing): Outcome {
       at,
       'reset',
     )
+  const first = at.debut === undefined || at.status !== undefined ? '' : FIRST
   return outcome(
     'TULLE_RESET',
-    `the connection to ${at.endpoint} broke: ${messageOf(error)}`,
+    `the connection to ${at.endpoint} broke: ${messageOf(error)}${first}`,
     error,
     at,
     'reset',
+  )
+}
+
+/** Not every server takes leave with an alert; those of Node.js do not. */
+const FIRST =
+  ' (right after the handshake, before its first answer: so ends a peer that refuses our certificate and does not say so)'
+
+/**
+ * The end of a TLS 1.3 handshake is the server's word on our certificate, and it may come when the first request has
+ * long been written. A server that refuses has not finished its handshake, and until then must not read what follows it
+ * (RFC 8446, section 4.4.4); so that request was not executed. In TLS 1.2 the word comes before ours to write, and a
+ * later one is about a renegotiation, by which a server may have read a request already.
+ */
+function certificateRefused(reason: string, error: unknown, at: Standing): Outcome {
+  const unread = at.debut === 'TLSv1.3' && at.status === undefined
+  return outcome(
+    'TULLE_TLS',
+    `${at.endpoint} refused our certificate: ${reason}`,
+    error,
+    unread ? { ...at, wrote: false } : at,
+    unread ? 'connect-failure' : 'reset',
+    'Compare the trust bundle of the peer with the CA of our certificate; `tulle check` prints the chain.',
   )
 }
 
@@ -92,6 +131,7 @@ function outcome(
   cause: unknown,
   at: Standing,
   condition: Condition | undefined,
+  hint?: string,
 ): Outcome {
   // A stack that begins at a socket event tells nothing, and these come in storms; the cause keeps its own.
   const error = stormError(code, `${at.service}: ${message}`, {
@@ -99,6 +139,7 @@ function outcome(
     service: at.service,
     endpoint: at.endpoint,
     phase: at.phase,
+    hint,
     cause,
   })
   return {
@@ -123,5 +164,5 @@ function isProtocolError(code: unknown, error: unknown): boolean {
 function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '')
     return error.errors.map((one) => messageOf(one)).join(', ')
-  return error instanceof Error ? error.message : String(error)
+  return tlsReason(error) ?? (error instanceof Error ? error.message : String(error))
 }

@@ -1,89 +1,74 @@
-import { type Dispatcher, Pool } from 'undici'
+import type { Pool } from 'undici'
 import type { Attempt } from '../core/attempt.ts'
 import type { EndpointState } from '../core/endpoint.ts'
-import { TIMEOUT } from '../core/header-names.ts'
-import type { Cancel, Observer } from '../core/hop.ts'
+import type { MeshError } from '../core/errors.ts'
+import { type Cancel, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
+import type { Identity } from '../core/identity.ts'
 import type { Leaf, LeafFactory } from '../core/leaf.ts'
-import type { Clock } from '../core/ports.ts'
+import { refusal } from '../core/outcome.ts'
+import type { Clock, Random } from '../core/ports.ts'
 import { connectPiece } from '../policy/connect.ts'
-import { Bytes, type Wiring } from './bytes.ts'
-import type { HttpCall } from './call.ts'
 import { createConnector } from './connector.ts'
-import type { Exchange } from './exchange.ts'
-import { type FlatHeaders, mergeHeaders } from './headers.ts'
+import { Credentials } from './credentials.ts'
 import { IdleWatch } from './idle.ts'
-
-/** How much less time than we have we say the peer has, so that its answer can still arrive, in milliseconds. */
-const DEADLINE_SAFETY_MS = 5
-/** How much earlier than a peer announces it would we close an idle connection, in milliseconds. */
-const KEEP_ALIVE_SAFETY_MS = 1000
-const NO_TLS = 'none'
+import { openPool, sendOver } from './pool.ts'
+import { type LocalMode, protectionOf } from './protection.ts'
+import { SecureLeaf } from './secure-leaf.ts'
+import type { Wiring } from './wiring.ts'
 
 export interface HttpLeafDeps {
   readonly clock: Clock
   wall(): number
+  /** Spreads the moments at which secure connections are made anew. Default: always the middle. */
+  readonly random?: Random | undefined
+  /** Who this process is; undefined: nobody, and calls go out in plaintext where nothing else is demanded. */
+  readonly identity?: Identity | undefined
+  /** The local mode of calls. Default: `strict` with an identity, `disable` without; either gives way to policy. */
+  readonly mtls?: LocalMode | undefined
 }
 
-/** The HTTP/1.1 transport: one undici Pool per endpoint. */
+/** The HTTP/1.1 transport: one undici Pool per endpoint, or one after the other where it is mutual TLS. */
 export function createHttpLeafFactory(deps: HttpLeafDeps): LeafFactory {
+  const { clock, identity, random = () => 0.5 } = deps
+  const wall = (): number => deps.wall()
+  const local = deps.mtls ?? { mode: identity === undefined ? 'disable' : 'strict', written: false }
   const shared = {
-    clock: deps.clock,
-    wall: () => deps.wall(),
-    idle: new IdleWatch(deps.clock),
+    clock,
+    wall,
+    idle: new IdleWatch(clock),
     breaking: { error: undefined },
+    debut: { protocol: undefined },
   }
-  return { protocol: 'http', open: (endpoint) => new HttpLeaf(endpoint, { ...shared, running: 0 }) }
+  const secure = identity && { identity, credentials: new Credentials(identity, clock, wall), random }
+  return {
+    protocol: 'http',
+    open(endpoint) {
+      const protection = protectionOf(endpoint, local, secure !== undefined)
+      if (typeof protection === 'object') return new RefusingLeaf(protection.refuse)
+      const wiring = { ...shared, running: 0 }
+      return protection === 'tls' && secure !== undefined
+        ? new SecureLeaf(endpoint, wiring, secure)
+        : new PlaintextLeaf(endpoint, wiring)
+    },
+  }
 }
 
-class HttpLeaf implements Leaf {
+class PlaintextLeaf implements Leaf {
   readonly #pool: Pool
-  readonly #origin: string
   readonly #wiring: Wiring
 
   constructor(endpoint: EndpointState, wiring: Wiring) {
     const { timeout, idleTimeout } = endpoint.params(connectPiece)
-    this.#origin = `http://${endpoint.id}`
     this.#wiring = wiring
-    this.#pool = new Pool(this.#origin, {
-      // One call per connection: a slow answer must not hold up another call, and a broken one must not doom it. The
-      // number of connections is left to `limit`, which refuses with a reason where a pool would queue in silence.
-      pipelining: 1,
-      allowH2: false,
-      connect: createConnector(timeout, wiring.breaking, wiring.clock),
-      keepAliveTimeout: idleTimeout,
-      keepAliveMaxTimeout: idleTimeout,
-      keepAliveTimeoutThreshold: KEEP_ALIVE_SAFETY_MS,
-      // The deadline governs to the head, the idle watch from there on.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    })
+    this.#pool = openPool(
+      `http://${endpoint.id}`,
+      idleTimeout,
+      createConnector(timeout, wiring.breaking, wiring.clock),
+    )
   }
 
-  readonly hop = (unit: Attempt<unknown>, observer: Observer): Cancel => {
-    const attempt = unit as Attempt<Exchange>
-    const call = attempt.call as HttpCall
-    const { request, replay } = attempt.call.wire
-    const cursor = replay?.open()
-    const bytes = new Bytes(attempt, observer, cursor, this.#wiring)
-    this.#pool.dispatch(
-      {
-        path: request.target,
-        method: request.method,
-        headers: headersOf(attempt, call),
-        body: cursor ?? request.body,
-        query: request.query,
-        upgrade: request.upgrade,
-        reset: request.reset,
-        blocking: request.blocking,
-        headersTimeout: request.headersTimeout,
-        bodyTimeout: request.bodyTimeout,
-        // Read for TLS alone; where it is missing, undici parses the host header for one with every request.
-        servername: NO_TLS,
-      } as unknown as Dispatcher.DispatchOptions,
-      bytes as unknown as Dispatcher.DispatchHandler,
-    )
-    return (reason) => bytes.cancel(reason)
-  }
+  readonly hop = (attempt: Attempt<unknown>, observer: Observer): Cancel =>
+    sendOver(this.#pool, attempt, observer, this.#wiring)
 
   /**
    * Waits for running attempts, and where there is none for nothing: a pool alone would wait for a connection that is
@@ -99,15 +84,22 @@ class HttpLeaf implements Leaf {
   }
 }
 
-/** The caller's headers with what the layers add and the time that is left. */
-function headersOf(attempt: Attempt<Exchange>, call: HttpCall): FlatHeaders {
-  const { flat, hasTimeout } = attempt.call.wire.request.headers
-  if (call.covers === 'call' && call.deadline !== Number.POSITIVE_INFINITY) {
-    const leftMs = Math.floor(call.deadline - attempt.startedMs) - DEADLINE_SAFETY_MS
-    const left = String(Math.max(1, leftMs))
-    // The usual call needs no merging: there is no name twice.
-    if (attempt.hasOutbox === false && !hasTimeout) return [...flat, TIMEOUT, left]
-    attempt.outbox.set(TIMEOUT, left)
+/** Where there is no way to an endpoint that the mode allows. */
+class RefusingLeaf implements Leaf {
+  readonly #refuse: () => MeshError
+
+  constructor(refuse: () => MeshError) {
+    this.#refuse = refuse
   }
-  return attempt.hasOutbox === false ? flat : mergeHeaders(flat, attempt.outbox)
+
+  readonly hop = (_attempt: Attempt<unknown>, observer: Observer): Cancel => {
+    observer.end(refusal(this.#refuse()))
+    return NOTHING_TO_CANCEL
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  destroy(): void {}
 }
