@@ -17,12 +17,8 @@ export interface Checked {
   readonly services: number
 }
 
-/** Reads files and folders as one policy, with the parsers and rules a running mesh uses. */
-export async function checkPolicy(
-  paths: readonly string[],
-  pieces: readonly AnyPiece[],
-  allowedHosts: readonly string[] = LOCAL_NAMES,
-): Promise<Checked> {
+/** Every document of files and folders, by its path. */
+export async function readDocuments(paths: readonly string[]): Promise<Map<string, Found>> {
   const everything = new Map<string, Found>()
   for (const path of paths) {
     const listing = await readPolicyPath(path)
@@ -30,6 +26,24 @@ export async function checkPolicy(
     else if (listing.documents.size === 0) everything.set(path, { unreadable: 'a folder without documents' })
     else for (const [name, found] of listing.documents) everything.set(name, found)
   }
+  return everything
+}
+
+/** Reads files and folders as one policy, with the parsers and rules a running mesh uses. */
+export async function checkPolicy(
+  paths: readonly string[],
+  pieces: readonly AnyPiece[],
+  allowedHosts: readonly string[] = LOCAL_NAMES,
+): Promise<Checked> {
+  return checkDocuments(await readDocuments(paths), pieces, allowedHosts)
+}
+
+/** Judges documents as one policy, by the rules a running mesh uses. */
+export function checkDocuments(
+  everything: ReadonlyMap<string, Found>,
+  pieces: readonly AnyPiece[],
+  allowedHosts: readonly string[] = LOCAL_NAMES,
+): Checked {
   const update = new LastGood(createParser({ pieces, allowedHosts, nearest })).take(everything)
   const { snapshot } = compile(update.documents, pieces, { version: update.version })
   return {
@@ -38,4 +52,12 @@ export async function checkPolicy(
     documents: update.documents.length,
     services: snapshot.services.size,
   }
+}
+
+/** `--hosts`, else TULLE_POLICY_HOSTS: what `hosts:` may claim. Undefined: the default. */
+export function hostsFrom(option: string | undefined, variable: string | undefined): string[] | undefined {
+  return (option || variable || undefined)
+    ?.toLowerCase()
+    .split(',')
+    .map((host) => host.trim())
 }

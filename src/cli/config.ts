@@ -1,30 +1,19 @@
 import type { Command } from 'commander'
 import { type Config, readConfig } from '../config.ts'
-import { isMeshError } from '../core/errors.ts'
-import { Failed, type Io } from './io.ts'
-
-type Env = Readonly<Record<string, string | undefined>>
+import type { Io } from './io.ts'
+import type { World } from './world.ts'
 
 /** `tulle config`: what a mesh started in this environment would run with, and where each value comes from. */
-export function registerConfig(program: Command, io: Io, env: Env = process.env): void {
+export function registerConfig(program: Command, io: Io, { env }: Pick<World, 'env'>): void {
   program
     .command('config')
     .description('print the effective configuration and the source of each value, secrets masked')
     .option('--json', 'print one JSON object instead of lines')
+    .addHelpText('after', '\nExample:\n  TULLE_SERVICE=orders tulle config\n')
     .action(({ json }: { readonly json?: boolean }) => {
-      const config = read(env, io)
+      const config = readConfig({ env })
       io.out(json === true ? `${JSON.stringify(object(config), null, 2)}\n` : lines(config))
     })
-}
-
-function read(env: Env, io: Io): Config {
-  try {
-    return readConfig({ env })
-  } catch (error) {
-    if (!isMeshError(error)) throw error
-    io.err(`${error.message}\n${error.hint}\n`)
-    throw new Failed()
-  }
 }
 
 const textOf = (shown: string): string => (shown === '' ? '(none)' : shown)

@@ -1,21 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Command } from 'commander'
-import { registerConfig } from '../../src/cli/config.ts'
+import { FakeWorld, tulle } from '../kit/command.ts'
 
 async function config(
   env: Record<string, string>,
   ...args: string[]
 ): Promise<{ out: string; err: string; failed: boolean }> {
-  let out = ''
-  let err = ''
-  const program = new Command('tulle').exitOverride()
-  registerConfig(program, { out: (text) => (out += text), err: (text) => (err += text) }, env)
-  const failed = await program.parseAsync(['config', ...args], { from: 'user' }).then(
-    () => false,
-    () => true,
-  )
-  return { out, err, failed }
+  const world = new FakeWorld()
+  world.env = env
+  const { code, out, err } = await tulle(world, 'config', ...args)
+  return { out, err, failed: code === 1 }
 }
 
 test('every value is printed with its source', async () => {

@@ -1,0 +1,93 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { MeshError } from '../core/errors.ts'
+import { DEFAULT_DIR } from './admin-token.ts'
+import type { Io } from './io.ts'
+import { lifetime } from './when.ts'
+import type { PlaneSettings, World } from './world.ts'
+
+interface PlaneOptions {
+  readonly dir: string
+  readonly port: number
+  readonly host?: string
+  readonly advertise?: string[]
+  readonly dev?: boolean
+  readonly trustDomain?: string
+  readonly dc?: string
+  readonly caCert?: string
+  readonly caKey?: string
+  readonly svidTtl?: number
+  readonly admin?: string[]
+}
+
+/** `tulle plane`: the small service everybody gets policy, addresses and certificates from. */
+export function registerPlane(program: Command, io: Io, world: World): void {
+  program
+    .command('plane')
+    .description('run the plane: policy, registry and certificate authority of a mesh')
+    .option('--dir <path>', 'its state; made at the first start', DEFAULT_DIR)
+    .option('--port <port>', 'where it listens', port, 7400)
+    .option('--host <address>', 'the address it listens on; default every one, with --dev 127.0.0.1')
+    .option('--advertise <names>', 'host names or addresses services reach it at, separated by commas', list)
+    .option(
+      '--dev',
+      'for trying out: loopback, a throw-away CA, and one join token for every service, printed',
+    )
+    .option('--trust-domain <name>', 'the trust domain of the first start; another one per environment')
+    .option('--dc <name>', 'the data centre in the SPIFFE IDs')
+    .option('--ca-cert <file>', 'your own root, or an intermediate with its chain, in PEM')
+    .option('--ca-key <file>', 'the private key of --ca-cert, P-256, in PEM')
+    .option('--svid-ttl <duration>', 'how long a certificate is good for; default 24h', lifetime)
+    .option('--admin <services>', 'services whose certificate is good for what the admin token is', list)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  tulle plane --dev\n  tulle plane --dir /var/lib/tulle --advertise plane.internal --trust-domain prod.example.com\n  tulle plane --ca-cert intermediate.pem --ca-key intermediate-key.pem\n',
+    )
+    .action(async (options: PlaneOptions) => {
+      const plane = await world.startPlane(settings(options))
+      try {
+        io.out(`the plane listens on ${plane.url}, its state is in ${plane.dir}\n`)
+        if (plane.adminToken !== undefined) {
+          io.out(`the admin token is in ${plane.adminTokenFile}\n`)
+          if (options.dev) io.out(`TULLE_ADMIN_TOKEN=${plane.adminToken}\n`)
+        }
+        if (options.dev) io.out(`TULLE_JOIN_TOKEN=${await plane.devToken()}\n`)
+        io.err(`${await world.stopped()}: the plane is closing\n`)
+      } finally {
+        await plane.close()
+      }
+    })
+}
+
+function settings(options: PlaneOptions): PlaneSettings {
+  const { caCert, caKey, dev = false } = options
+  if ((caCert === undefined) !== (caKey === undefined))
+    throw new MeshError('TULLE_CONFIG', '--ca-cert and --ca-key belong together', {
+      layer: 'cli',
+      hint: 'Give both, or neither: then the plane makes a root of its own.',
+    })
+  return {
+    dir: options.dir,
+    port: options.port,
+    host: options.host ?? (dev ? '127.0.0.1' : undefined),
+    dev,
+    advertise: options.advertise,
+    trustDomain: options.trustDomain,
+    dc: options.dc,
+    caCertFile: caCert,
+    caKeyFile: caKey,
+    svidTtlMs: options.svidTtl,
+    admins: options.admin ?? [],
+  }
+}
+
+function port(text: string): number {
+  const number = /^\d{1,5}$/.test(text) ? Number(text) : -1
+  if (number < 0 || number > 65_535) throw new InvalidArgumentError('expected a port, 0 to 65535.')
+  return number
+}
+
+function list(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim())
+  if (items.includes('')) throw new InvalidArgumentError('expected a list separated by commas.')
+  return items
+}

@@ -1,0 +1,57 @@
+import type { PlaneLink } from '../core/plane.ts'
+
+export type Env = Readonly<Record<string, string | undefined>>
+
+/** What commands reach beyond their own text, so that tests can stand in for it. */
+export interface World {
+  readonly env: Env
+  /** Where relative paths begin. */
+  readonly cwd: string
+  /** Milliseconds since 1970. */
+  wall(): number
+  /** Who runs the command, for the history of policy: `alice@laptop`. */
+  readonly author: string
+  openLink(to: LinkTarget): Promise<PlaneLink>
+  startPlane(options: PlaneSettings): Promise<RunningPlane>
+  /** Resolves with the signal that asks the program to end. */
+  stopped(): Promise<string>
+}
+
+/** What a link to the plane proves itself by, and whom it believes. */
+export interface LinkTarget {
+  readonly urls: readonly string[]
+  /** An admin or a join token. */
+  readonly token?: string | undefined
+  /** PEM, where they are known otherwise than by the token's pin. */
+  readonly roots?: readonly string[] | undefined
+  /** Undefined: the token's. */
+  readonly trustDomain?: string | undefined
+}
+
+/** What `tulle plane` was asked for; undefined is the plane's own default. */
+export interface PlaneSettings {
+  readonly dir: string
+  readonly port: number
+  readonly host?: string | undefined
+  /** Throw-away state: a CA of its own, made anew at every start. */
+  readonly dev: boolean
+  readonly trustDomain?: string | undefined
+  readonly dc?: string | undefined
+  readonly caCertFile?: string | undefined
+  readonly caKeyFile?: string | undefined
+  readonly svidTtlMs?: number | undefined
+  /** Services whose SVID may write policy and make tokens. */
+  readonly admins: readonly string[]
+  readonly advertise?: readonly string[] | undefined
+}
+
+export interface RunningPlane {
+  readonly url: string
+  /** Made at the first start of a state directory; undefined afterwards. */
+  readonly adminToken?: string | undefined
+  readonly adminTokenFile: string
+  readonly dir: string
+  /** A join token that is good for any service: of a plane for development only. */
+  devToken(): Promise<string>
+  close(): Promise<void>
+}
