@@ -84,6 +84,8 @@ export interface TokenContent {
   readonly urls: readonly string[]
   readonly rootSha256: string
   readonly trustDomain: string
+  /** The data centre in the SPIFFE IDs, which the first certificate request must name; default `dc1`. */
+  readonly dc?: string | undefined
   /** The service it is bound to; undefined in an admin token. */
   readonly service?: string | undefined
 }
@@ -95,6 +97,7 @@ const tokenContent = z.looseObject({
     .max(16),
   rootSha256: z.string().regex(/^[0-9a-f]{64}$/),
   trustDomain: z.string().min(1).max(255),
+  dc: z.string().min(1).max(255).optional(),
   service: z.string().optional(),
 })
 
