@@ -1,13 +1,17 @@
+import type { Socket } from 'node:net'
 import { NO_AMBIENT } from '../../src/core/ambient.ts'
 import { HttpCall } from '../../src/http/call.ts'
 import { Exchange } from '../../src/http/exchange.ts'
-import { createHttpLeafFactory } from '../../src/http/leaf.ts'
+import { createHttpLeafFactory, type HttpLeafDeps } from '../../src/http/leaf.ts'
 import { parseCallOptions } from '../../src/http/options.ts'
 import type { Receiver } from '../../src/http/receiver.ts'
 import { HttpRequest } from '../../src/http/request.ts'
 import { systemClock, systemWall } from '../../src/platform/clock.ts'
 import { FakeEndpoint, FakeService, makeAttempt, makeRoute } from '../kit/builders.ts'
+import { TestCa } from '../kit/certificates.ts'
 import { deadPort, type Listening, serveTcp } from '../kit/http-harness.ts'
+import { TestIdentity } from '../kit/test-identity.ts'
+import { serveTls } from '../kit/tls-server.ts'
 import { leafContract, type PeerBehaviour } from './leaf.ts'
 
 const ANSWERS: Readonly<Record<PeerBehaviour, string>> = {
@@ -28,32 +32,51 @@ const READS_ALL: Receiver = {
   onError() {},
 }
 
-leafContract('http', async (peer) => {
-  let executed = 0
-  const server: Listening | undefined =
-    peer === 'refuses'
-      ? undefined
-      : await serveTcp((socket) =>
-          socket.on('data', () => {
-            executed++
-            socket.write(ANSWERS[peer], () => {
-              if (peer.startsWith('resets')) setTimeout(() => socket.resetAndDestroy(), 5)
-            })
-          }),
-        )
-  const port = server?.port ?? Number((await deadPort()).split(':')[1])
-  const endpoint = new FakeEndpoint(new FakeService(), port)
-  const leaf = createHttpLeafFactory({ clock: systemClock, wall: systemWall }).open(endpoint)
-  const exchange = new Exchange(new HttpRequest({ path: '/', method: 'GET' }))
-  exchange.receiver = READS_ALL
-  const call = new HttpCall(exchange, 'orders.mesh', makeRoute(), NO_AMBIENT, parseCallOptions(undefined))
-  return {
-    leaf,
-    attempt: makeAttempt({ call, endpoint, startedMs: systemClock.now() }),
-    executed: () => executed,
-    async close() {
-      await server?.close()
-      await leaf.close()
-    },
-  }
-})
+interface Way {
+  readonly serve: (onSocket: (socket: Socket) => void) => Promise<Listening>
+  readonly cut: (socket: Socket) => void
+  readonly more: Partial<HttpLeafDeps>
+}
+
+function contractOver(name: string, { serve, cut, more }: Way): void {
+  leafContract(name, async (peer) => {
+    let executed = 0
+    const server: Listening | undefined =
+      peer === 'refuses'
+        ? undefined
+        : await serve((socket) =>
+            socket.on('data', () => {
+              executed++
+              socket.write(ANSWERS[peer], () => {
+                if (peer.startsWith('resets')) setTimeout(() => cut(socket), 5)
+              })
+            }),
+          )
+    const port = server?.port ?? Number((await deadPort()).split(':')[1])
+    const endpoint = new FakeEndpoint(new FakeService(), port)
+    const leaf = createHttpLeafFactory({ clock: systemClock, wall: systemWall, ...more }).open(endpoint)
+    const exchange = new Exchange(new HttpRequest({ path: '/', method: 'GET' }))
+    exchange.receiver = READS_ALL
+    const call = new HttpCall(exchange, 'orders.mesh', makeRoute(), NO_AMBIENT, parseCallOptions(undefined))
+    return {
+      leaf,
+      attempt: makeAttempt({ call, endpoint, startedMs: systemClock.now() }),
+      executed: () => executed,
+      async close() {
+        await server?.close()
+        await leaf.close()
+      },
+    }
+  })
+}
+
+contractOver('http', { serve: serveTcp, cut: (socket) => socket.resetAndDestroy(), more: {} })
+
+const ca = TestCa.create()
+for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
+  contractOver(`http over mutual TLS (${maxVersion})`, {
+    serve: (onSocket) => serveTls({ svid: ca.issue(), ca, more: { maxVersion } }, onSocket),
+    cut: (socket) => socket.destroy(),
+    more: { identity: new TestIdentity({ ca }) },
+  })
+}

@@ -4,16 +4,16 @@ import { type Dispatcher, getGlobalDispatcher } from 'undici'
 import type { Ambient } from '../../src/core/ambient.ts'
 import type { Attempt } from '../../src/core/attempt.ts'
 import type { Call } from '../../src/core/call.ts'
-import { type EndpointState, endpointId } from '../../src/core/endpoint.ts'
+import { type EndpointSpec, type EndpointState, endpointId } from '../../src/core/endpoint.ts'
 import { MeshError } from '../../src/core/errors.ts'
 import { SILENT } from '../../src/core/events.ts'
 import type { CancelReason, Hop, Observer } from '../../src/core/hop.ts'
 import type { Leaf } from '../../src/core/leaf.ts'
 import { type Outcome, refusal } from '../../src/core/outcome.ts'
-import type { ServicePlan, Snapshot } from '../../src/core/plan.ts'
+import type { Params, ServicePlan, Snapshot } from '../../src/core/plan.ts'
 import type { Clock } from '../../src/core/ports.ts'
 import type { LifecycleState, Runtime } from '../../src/core/runtime.ts'
-import { createHttpLeafFactory } from '../../src/http/leaf.ts'
+import { createHttpLeafFactory, type HttpLeafDeps } from '../../src/http/leaf.ts'
 import { MeshDispatcher } from '../../src/http/seam.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { FakeService, makePlan, makeRoute } from './builders.ts'
@@ -42,6 +42,15 @@ export interface HarnessOptions {
   readonly idleTimeoutMs?: number
   readonly hosts?: readonly string[]
   readonly previous?: Dispatcher
+  readonly wall?: () => number
+  /** What of the leaf is mutual TLS. */
+  readonly secure?: Pick<HttpLeafDeps, 'identity' | 'mtls' | 'random'>
+  /** The policy of the service. */
+  readonly params?: Params
+  /** What a registry says of every endpoint. */
+  readonly spec?: Pick<EndpointSpec, 'identity' | 'mtls'>
+  /** The service that endpoints belong to; default `orders`. */
+  readonly service?: string
 }
 
 interface Opened {
@@ -69,12 +78,18 @@ export class Harness {
     this.#options = options
     this.state = options.state ?? 'ready'
     const clock = options.clock ?? systemClock
-    const factory = createHttpLeafFactory({ clock, wall: () => 1_700_000_000_000 })
+    const factory = createHttpLeafFactory({
+      clock,
+      wall: options.wall ?? (() => 1_700_000_000_000),
+      ...options.secure,
+    })
     const service = new FakeService({
       connect: { timeout: options.connectTimeoutMs ?? 1000, idleTimeout: options.idleTimeoutMs ?? 4000 },
+      ...options.params,
     })
+    if (options.service !== undefined) Object.assign(service, { name: options.service })
     this.#leaves = options.endpoints.map((id) => {
-      const endpoint = endpointOf(id, service)
+      const endpoint = endpointOf(id, service, options.spec)
       return { endpoint, leaf: factory.open(endpoint) }
     })
     this.snapshot = snapshotOf(options)
@@ -258,11 +273,12 @@ class Tap implements Observer {
   }
 }
 
-function endpointOf(id: string, service: FakeService): EndpointState {
+function endpointOf(id: string, service: FakeService, spec: HarnessOptions['spec']): EndpointState {
   const colon = id.lastIndexOf(':')
   const address = id.slice(0, colon).replace(/^\[|\]$/g, '')
   const port = Number(id.slice(colon + 1))
   return {
+    ...spec,
     address,
     port,
     id: endpointId(address, port),
@@ -318,7 +334,7 @@ export function serveTcp(onSocket: (socket: Socket) => void): Promise<Listening>
   )
 }
 
-async function listening(server: Server): Promise<Listening> {
+export async function listening(server: Server): Promise<Listening> {
   const sockets = new Set<Socket>()
   let connections = 0
   server.on('connection', (socket: Socket) => {
