@@ -1,0 +1,223 @@
+import type { EndpointSet } from '../core/endpoint.ts'
+import { isMeshError, MeshError } from '../core/errors.ts'
+import { type Following, follow } from '../core/follow.ts'
+import type { PlaneAnswer, PlaneLink, PlaneRequest, StateStore } from '../core/plane.ts'
+import type { Clock, Logger, Random } from '../core/ports.ts'
+import { KeptEndpoints } from './kept-endpoints.ts'
+import { type PlaneSets, readSets, sameSet } from './plane-sets.ts'
+import type { Source } from './source.ts'
+
+export interface PlaneSourceOptions {
+  readonly link: Pick<PlaneLink, 'send' | 'urls'>
+  /** Where the last good endpoints are kept; undefined: nowhere. */
+  readonly store?: StateStore | undefined
+  readonly clock: Clock
+  readonly wall: () => number
+  readonly random: Random
+  readonly log: Logger
+  /** How long a start, and a first watch, wait for a plane before what was kept is used, in milliseconds; default 3000. */
+  readonly startMs?: number | undefined
+  /** How long a poll waits at the plane, in milliseconds; default 30,000. */
+  readonly waitMs?: number | undefined
+}
+
+export interface PlaneSourceStatus {
+  readonly source: 'plane' | 'kept' | 'none'
+  /** Since the plane last said what there is; undefined: it never did. */
+  readonly ageMs: number | undefined
+  /** Why nothing new comes; undefined: all is well. */
+  readonly problem: string | undefined
+}
+
+interface Watch {
+  readonly onSet: (set: EndpointSet) => void
+  readonly onError: (error: unknown) => void
+}
+
+const START_MS = 3000
+
+/**
+ * Addresses from a plane: one long poll over exactly the services that are watched, asked anew when a watch is added.
+ * An answer with any mistake is refused whole and the last good sets stay, for ever where need be; they are kept on
+ * disk, so that a process that starts while the plane is down has somebody to call. What was kept is only used where
+ * the plane does not answer.
+ */
+export class PlaneSource implements Source {
+  readonly name = 'plane'
+  readonly lazy = true
+  readonly #options: PlaneSourceOptions
+  readonly #kept: KeptEndpoints
+  readonly #watches = new Map<string, Set<Watch>>()
+  readonly #sets = new Map<string, EndpointSet>()
+  readonly #knownListeners = new Set<() => void>()
+  #known: readonly string[] = []
+  #source: PlaneSourceStatus['source'] = 'none'
+  #heardMs: number | undefined
+  #problem: string | undefined
+  #following: Following | undefined
+  #etag: { readonly asked: string; readonly value: string | undefined } | undefined
+  #asked = ''
+  #coalescing = false
+  #closed = false
+  #disarm = () => {}
+  /** What a start waits for. */
+  #something: (() => void) | undefined
+
+  constructor(options: PlaneSourceOptions) {
+    this.#options = options
+    const { store, clock, wall, log } = options
+    this.#kept = new KeptEndpoints(store, clock, wall, log)
+  }
+
+  /** Resolves with the plane's first answer, with what was kept where the plane fails, or when `startMs` is over. */
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#kept.load()
+    signal.throwIfAborted()
+    const { clock, startMs = START_MS } = this.#options
+    await new Promise<void>((resolve) => {
+      const disarm = clock.after(startMs, resolve)
+      const done = () => {
+        disarm()
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      signal.addEventListener('abort', done)
+      this.#something = done
+      this.#begin()
+    })
+    this.#something = undefined
+    signal.throwIfAborted()
+    if (this.#source === 'none') this.#useKept()
+  }
+
+  status(): PlaneSourceStatus {
+    const heard = this.#heardMs
+    const ageMs = heard === undefined ? undefined : Math.max(0, this.#options.clock.now() - heard)
+    return { source: this.#source, ageMs, problem: this.#problem }
+  }
+
+  watch(service: string, onSet: Watch['onSet'], onError: Watch['onError']): () => void {
+    const watch: Watch = { onSet, onError }
+    const watches = this.#watches.get(service) ?? new Set()
+    this.#watches.set(service, watches.add(watch))
+    const set = this.#sets.get(service)
+    if (set !== undefined) onSet(set)
+    if (watches.size === 1) this.#askAgain()
+    return () => {
+      watches.delete(watch)
+      if (watches.size > 0 || this.#watches.get(service) !== watches) return
+      this.#watches.delete(service)
+    }
+  }
+
+  known(): readonly string[] {
+    return this.#known
+  }
+
+  onKnown(listener: () => void): () => void {
+    this.#knownListeners.add(listener)
+    return () => {
+      this.#knownListeners.delete(listener)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#disarm()
+    this.#following?.stop()
+    this.#something?.()
+    this.#watches.clear()
+    this.#knownListeners.clear()
+    await this.#kept.close()
+  }
+
+  #begin(): void {
+    if (this.#closed || this.#following !== undefined) return
+    const { link, clock, random } = this.#options
+    this.#following = follow({
+      link,
+      clock,
+      random,
+      request: () => this.#request(),
+      onAnswer: (answer) => this.#answered(answer),
+      onUnchanged: () => this.#heard(),
+      onError: (error) => this.#failed(error),
+    })
+  }
+
+  /** Once for all the watches that one tick adds. */
+  #askAgain(): void {
+    if (this.#coalescing) return
+    this.#coalescing = true
+    void Promise.resolve().then(() => {
+      this.#coalescing = false
+      if (this.#closed) return
+      // A plane that hangs has not failed yet.
+      this.#disarm()
+      this.#disarm = this.#options.clock.background(this.#options.startMs ?? START_MS, () => this.#useKept())
+      if (this.#following === undefined) this.#begin()
+      else this.#following.again()
+    })
+  }
+
+  #request(): PlaneRequest {
+    const asked = [...this.#watches.keys()].sort().map((name) => `service=${encodeURIComponent(name)}`)
+    this.#asked = asked.join('&')
+    // The mark of another question says nothing about this one.
+    const etag = this.#etag?.asked === this.#asked ? this.#etag.value : undefined
+    const path = `/v1/endpoints${this.#asked === '' ? '' : `?${this.#asked}`}`
+    return { method: 'GET', path, etag, waitMs: this.#options.waitMs ?? 30_000, auth: 'identity' }
+  }
+
+  #answered({ body, etag }: PlaneAnswer): void {
+    const sets = readSets(body, new URLSearchParams(this.#asked).getAll('service'))
+    this.#etag = { asked: this.#asked, value: etag }
+    this.#source = 'plane'
+    this.#heard()
+    this.#take(sets)
+    this.#kept.keep(body, sets.known)
+    this.#something?.()
+  }
+
+  #take({ services, known }: PlaneSets): void {
+    if (known.join() !== this.#known.join()) {
+      this.#known = known
+      for (const listener of this.#knownListeners) listener()
+    }
+    for (const [service, set] of services) {
+      if (sameSet(this.#sets.get(service), set)) continue
+      this.#sets.set(service, set)
+      for (const { onSet } of [...(this.#watches.get(service) ?? [])]) onSet(set)
+    }
+  }
+
+  #heard(): void {
+    if (this.#problem !== undefined) this.#options.log.info('the plane answers again')
+    this.#problem = undefined
+    this.#heardMs = this.#options.clock.now()
+  }
+
+  #failed(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error)
+    if (message !== this.#problem) this.#options.log.warn(`no endpoints from the plane: ${message}`)
+    this.#problem = message
+    this.#useKept()
+    const told = isMeshError(error) ? error : new MeshError('TULLE_PLANE', message, { cause: error })
+    for (const watches of this.#watches.values()) for (const { onError } of [...watches]) onError(told)
+    if (this.#kept.current !== undefined) this.#something?.()
+  }
+
+  /** For what the plane has not told in this run. */
+  #useKept(): void {
+    const kept = this.#kept.current
+    if (kept === undefined) return
+    if (this.#source === 'none') {
+      this.#source = 'kept'
+      this.#heardMs = this.#options.clock.now() - kept.ageMs
+      this.#options.log.warn(`endpoints as kept ${Math.round(kept.ageMs / 1000)} s ago are in use`)
+    }
+    const missing = [...kept.sets.services].filter(([name]) => !this.#sets.has(name))
+    const known = this.#source === 'plane' ? this.#known : kept.sets.known
+    this.#take({ services: new Map(missing), known })
+  }
+}
