@@ -193,7 +193,7 @@ export class Policies {
     if (problems.length > 0) throw new PolicyRefusal(problems)
     const documents = [...texts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, text]) => ({ name, text }))
     const sequence = before + 1
-    const version: PolicyVersion = { sequence, hash, ...about, time: this.#wall(), documents }
+    const version: PolicyVersion = { sequence, hash, ...about, at: this.#wall(), documents }
     try {
       await this.#store.write(keyOf(sequence), new TextEncoder().encode(JSON.stringify(version)))
     } catch (error) {

@@ -10,7 +10,7 @@ const policyVersion = z.object({
   hash: z.string(),
   author: z.string(),
   /** Wall-clock milliseconds. */
-  time: z.number(),
+  at: z.number(),
   message: z.string(),
   /** The version whose content this one repeats. */
   rollbackTo: z.int().min(1).optional(),
@@ -25,7 +25,7 @@ export const NO_POLICY: PolicyVersion = {
   sequence: 0,
   hash: hashOf(new Map()),
   author: '',
-  time: 0,
+  at: 0,
   message: '',
   documents: [],
 }
