@@ -1,0 +1,46 @@
+import { MeshError } from '../../src/core/errors.ts'
+import { isKey, type Store } from '../../src/plane/store.ts'
+
+/** A store that forgets, and that fails when told to. */
+export class MemoryStore implements Store {
+  readonly place = 'memory'
+  readonly content: Map<string, Uint8Array>
+  /** What the next writes and removals reject with; undefined: they succeed. */
+  failure: Error | undefined
+  #closed = false
+
+  constructor(content: Map<string, Uint8Array> = new Map()) {
+    this.content = content
+  }
+
+  async read(key: string): Promise<Uint8Array | undefined> {
+    this.#check(key)
+    return this.content.get(key)
+  }
+
+  async list(prefix: string): Promise<string[]> {
+    this.#check('any')
+    return [...this.content.keys()].filter((key) => key.startsWith(prefix)).sort()
+  }
+
+  async write(key: string, bytes: Uint8Array): Promise<void> {
+    this.#check(key)
+    if (this.failure !== undefined) throw this.failure
+    this.content.set(key, Uint8Array.from(bytes))
+  }
+
+  async remove(key: string): Promise<void> {
+    this.#check(key)
+    if (this.failure !== undefined) throw this.failure
+    this.content.delete(key)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+  }
+
+  #check(key: string): void {
+    if (this.#closed) throw new MeshError('TULLE_CLOSED', 'the store is closed')
+    if (!isKey(key)) throw new TypeError(`not a key of the store: ${JSON.stringify(key)}`)
+  }
+}
