@@ -22,6 +22,8 @@ export interface EventMap {
   'policy-applied': { version: string; documents: number }
   'policy-refused': { document: string; problems: readonly string[] }
   state: { from: string; to: string }
+  'plaintext-request': { peer: string | undefined }
+  'connection-refused': { reason: string; peer: string | undefined }
 }
 
 export interface CallEvent {

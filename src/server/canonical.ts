@@ -165,6 +165,26 @@ class Reading implements CanonicalRequest {
 }
 
 /**
+ * The same request without what only members of a mesh may say to each other: deadlines, attempts, baggage. A trace may
+ * be continued, it is an id and nothing that anybody acts on.
+ */
+export function asStranger(request: CanonicalRequest): CanonicalRequest {
+  const { path, query, authority, traceparent, tracestate, spoofed } = request
+  return {
+    path,
+    query,
+    authority,
+    traceparent,
+    tracestate,
+    spoofed,
+    baggage: NONE,
+    timeout: NONE,
+    grpcTimeout: NONE,
+    previousAttempts: undefined,
+  }
+}
+
+/**
  * Names, as they were written, that mean nothing to the mesh: with nearly every request the same come again. Whoever
  * makes them up starts the memory afresh.
  */

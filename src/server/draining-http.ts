@@ -1,7 +1,8 @@
 import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import type { MtlsMode } from '../core/identity.ts'
 import type { Clock } from '../core/ports.ts'
-import type { DrainingServer } from '../core/runtime.ts'
+import type { DrainingServer, Listener } from '../core/runtime.ts'
 import type { Connections } from './connections.ts'
 import type { Exchange } from './exchange.ts'
 import { InFlight } from './in-flight.ts'
@@ -15,6 +16,8 @@ const LINGER_MS = 100
 /** What is in flight on one HTTP server, and how it comes to rest (SEMANTICS 2.29). */
 export class DrainingHttp implements DrainingServer {
   readonly name: string
+  /** Undefined until it listens, and for a server that is not ours. */
+  listener: Listener | undefined
   readonly #server: Server
   readonly #clock: Clock
   readonly #connections: Connections | undefined
@@ -28,6 +31,13 @@ export class DrainingHttp implements DrainingServer {
     this.#server = server
     this.#clock = clock
     this.#connections = connections
+  }
+
+  /** The server listens: from now on registration and health know where. */
+  listensAs(mtls: MtlsMode): void {
+    const address = this.#server.address() as AddressInfo | string | null
+    if (address === null || typeof address === 'string') return
+    this.listener = Object.freeze({ host: address.address, port: address.port, protocol: 'http', mtls })
   }
 
   get inFlight(): number {

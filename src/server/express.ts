@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type HasRuntime, RUNTIME } from '../core/runtime.ts'
+import { standaloneDoor } from './door.ts'
 import { handle } from './inbound.ts'
 
 export type { MeshRequest } from './mesh-request.ts'
@@ -20,6 +21,7 @@ interface ExpressRequest extends IncomingMessage {
  * The inbound stack as Express middleware, for apps that listen by themselves: `app.use(meshMiddleware(mesh))`, before
  * everything else. Below `mesh.serve` it does nothing a second time.
  *
+ * It cannot bring TLS: where the mesh takes mutual TLS only, every request of an app that listens by itself is refused.
  * Errors of handlers stay with Express. Mounted under a path, Express has already routed, so a request whose path is
  * not canonical is refused instead of rewritten. Mind that Express matches paths without regard to case unless
  * `case sensitive routing` is enabled: rules by path do regard it.
@@ -37,6 +39,9 @@ export function meshMiddleware(mesh: HasRuntime): MeshMiddleware {
       if (!mounted) req.originalUrl = req.url ?? given
       next()
     }
-    handle(runtime, req, res, listener, { routedBy: mounted ? given : undefined })
+    handle(runtime, req, res, listener, {
+      routedBy: mounted ? given : undefined,
+      door: standaloneDoor(runtime),
+    })
   }
 }

@@ -8,7 +8,9 @@ import type {
   HookHandlerDoneFunction,
 } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import type { MtlsMode } from '../core/identity.ts'
 import { type HasRuntime, RUNTIME, type Runtime } from '../core/runtime.ts'
+import { standaloneDoor } from './door.ts'
 import { DrainingHttp } from './draining-http.ts'
 import { comeToRest } from './http.ts'
 import { answerClientError, limitedServer, limitedServerOf } from './http-server.ts'
@@ -39,16 +41,21 @@ export interface MeshPluginOptions {
  * `Fastify({ serverFactory: serverFactory(mesh) })`: the server tulle would make itself, with its limits, and the
  * inbound stack before routing, so that paths are made canonical for the router as well.
  */
-export function serverFactory(mesh: HasRuntime, limits?: Partial<ServerLimits>): FastifyServerFactory {
+export function serverFactory(
+  mesh: HasRuntime,
+  options: Partial<ServerLimits> & { readonly mtls?: MtlsMode | undefined } = {},
+): FastifyServerFactory {
   const runtime = runtimeOf(mesh, 'serverFactory(mesh)')
   return (handler) => {
-    const { server, draining, limits: inForce } = limitedServer(runtime, limits)
-    const inbound = { maxHeaders: inForce.maxHeaders, track: draining }
+    const { mtls: own, ...limits } = options
+    const { server, draining, limits: inForce, mtls, door } = limitedServer(runtime, limits, own)
+    const inbound = { maxHeaders: inForce.maxHeaders, track: draining, door }
     const serve = (req: Parameters<typeof handler>[0], res: Parameters<typeof handler>[1]): void =>
       handle(runtime, req, res, (raw, reply) => handler(raw as typeof req, reply as typeof res), inbound)
     server.on('request', serve)
     server.on('clientError', (error, socket) => answerClientError(error, socket, draining))
     server.once('listening', () => admitUpgrades(runtime, server, inbound))
+    server.on('listening', () => draining.listensAs(mtls))
     drainWithMesh(runtime, server, draining)
     return server
   }
@@ -91,7 +98,10 @@ export const meshPlugin: FastifyPluginCallback<MeshPluginOptions> = fastifyPlugi
         }
         if (inboundCall(raw) !== undefined) enter()
         else if (request.routeOptions.config.mesh === false) next()
-        else handle(runtime, raw, _reply.raw, enter, { routedBy: raw.url, track: draining })
+        else {
+          const door = standaloneDoor(runtime)
+          handle(runtime, raw, _reply.raw, enter, { routedBy: raw.url, track: draining, door })
+        }
       },
     )
     fastify.addHook('preClose', () => comeToRest(draining, runtime.clock, graceMs))

@@ -2,9 +2,13 @@ import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { MeshError } from '../core/errors.ts'
+import type { MtlsMode } from '../core/identity.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { Connections } from './connections.ts'
+import { Door, listenerMode, plaintextRefused } from './door.ts'
 import { DrainingHttp } from './draining-http.ts'
+import { firstByte, TLS_HANDSHAKE } from './first-byte.ts'
+import { FIRST_BYTE_SHARE, Handshakes } from './handshakes.ts'
 import { DEFAULT_LIMITS, type ServerLimits } from './limits.ts'
 import { refuseRaw, wasAnsweredEarly } from './refuse.ts'
 
@@ -12,6 +16,9 @@ export interface LimitedServer {
   readonly server: Server
   readonly limits: ServerLimits
   readonly draining: DrainingHttp
+  readonly mtls: MtlsMode
+  /** Undefined: nobody is judged by who he is. */
+  readonly door: Door | undefined
 }
 
 const LIMITED = new WeakMap<Server, LimitedServer>()
@@ -21,8 +28,20 @@ export function limitedServerOf(server: Server): LimitedServer | undefined {
   return LIMITED.get(server)
 }
 
-/** A Node server with every limit armed and an answer for every request that cannot be parsed. Routes nothing yet. */
-export function limitedServer(runtime: Runtime, more: Partial<ServerLimits> = {}): LimitedServer {
+/**
+ * A Node server with every limit armed and an answer for every request that cannot be parsed. Routes nothing yet.
+ *
+ * It is the listener in every mode: TLS is spoken on sockets that it has accepted, so drain and limits are the same.
+ *
+ * @param own the listener's mode; default the mesh's
+ * @throws TULLE_CONFIG where TLS is asked for and the mesh has no identity
+ */
+export function limitedServer(
+  runtime: Runtime,
+  more: Partial<ServerLimits> = {},
+  own?: MtlsMode,
+): LimitedServer {
+  const mtls = listenerMode(runtime, own)
   const limits = { ...DEFAULT_LIMITS, ...more }
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
@@ -37,24 +56,58 @@ export function limitedServer(runtime: Runtime, more: Partial<ServerLimits> = {}
   server.timeout = limits.idleTimeoutMs
   const connections = new Connections(limits)
   const draining = new DrainingHttp(runtime.service, server, runtime.clock, connections)
-  admitConnections(server, connections)
+  admitConnections(runtime, server, connections, mtls, limits)
   server.on('timeout', (socket: Socket) => {
     const exchange = draining.of(socket)
     if (exchange === undefined) socket.destroy()
     else exchange.idle(limits.idleTimeoutMs)
   })
-  const limited = { server, limits, draining }
+  const limited = { server, limits, draining, mtls, door: Door.of(runtime, mtls) }
   LIMITED.set(server, limited)
   return limited
 }
 
 /** Node's own listener parses whatever it is given, so it must not be given what is refused. */
-function admitConnections(server: Server, connections: Connections): void {
-  const parse = server.listeners('connection') as ((socket: Socket) => void)[]
+function admitConnections(
+  runtime: Runtime,
+  server: Server,
+  connections: Connections,
+  mtls: MtlsMode,
+  { handshakeTimeoutMs }: ServerLimits,
+): void {
+  const listeners = server.listeners('connection') as ((socket: Socket) => void)[]
+  const parse = (socket: Socket): void => {
+    for (const listener of listeners) listener.call(server, socket)
+  }
   server.removeAllListeners('connection')
+  const { identity } = runtime
+  if (mtls === 'disable' || identity === undefined) {
+    server.on('connection', (socket: Socket) => {
+      if (connections.admit(socket)) parse(socket)
+    })
+    return
+  }
+  const handshakes = new Handshakes(runtime, identity, handshakeTimeoutMs, parse)
+  server.on('listening', () => handshakes.watch())
+  server.on('close', () => handshakes.close())
   server.on('connection', (socket: Socket) => {
-    if (connections.admit(socket)) for (const listener of parse) listener.call(server, socket)
+    if (!connections.admit(socket)) return
+    firstByte(socket, runtime.clock, handshakeTimeoutMs * FIRST_BYTE_SHARE, (byte) => {
+      if (byte === TLS_HANDSHAKE) handshakes.begin(socket)
+      else if (mtls === 'permissive') parse(socket)
+      else refusePlaintext(runtime, socket)
+    })
   })
+}
+
+function refusePlaintext({ log, events }: Runtime, socket: Socket): void {
+  const error = plaintextRefused()
+  const peer = socket.remoteAddress
+  log.debug('refused plaintext', { code: error.code, address: peer })
+  if (events.wants('connection-refused')) events.emit('connection-refused', { reason: error.code, peer })
+  // What is left unread would turn the end into a reset, and the caller would never see the reason.
+  socket.resume()
+  refuseRaw(socket, error)
 }
 
 /** Answers what Node could not parse, where an answer cannot be taken for another request's. */

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { MeshError } from '../core/errors.ts'
+import type { MtlsMode } from '../core/identity.ts'
 import type { Clock } from '../core/ports.ts'
 import type { PathMode, Runtime } from '../core/runtime.ts'
 import { type Application, type Served, served, upgradeOf } from './application.ts'
@@ -22,6 +23,11 @@ export interface ServeOptions {
   /** How long requests in flight may take at the end, in milliseconds; default 30 s for `close`, the mesh's own for signals. */
   readonly graceMs?: number | undefined
   readonly limits?: Partial<ServerLimits> | undefined
+  /**
+   * Who may come in: `strict`, peers that prove their identity; `permissive`, plaintext as well, counted; `disable`,
+   * anybody in plaintext, a public door where the mesh's headers are not believed. Default the mesh's own mode.
+   */
+  readonly mtls?: MtlsMode | undefined
   /** How paths are made canonical; default the mesh's own. */
   readonly paths?: PathMode | undefined
 }
@@ -29,7 +35,7 @@ export interface ServeOptions {
 /** A server that is listening. */
 export interface MeshServer {
   readonly port: number
-  /** `http://127.0.0.1:3000`: an address that reaches it from this machine. */
+  /** `http://127.0.0.1:3000`: an address that reaches it from this machine; `https://` where nothing but TLS does. */
   readonly url: string
   address(): AddressInfo
   /** Drains this server alone: the mesh and its other servers stay. Safe to call again. */
@@ -51,14 +57,16 @@ export function createServe(
 ): (app: Application, options?: ServeOptions) => Promise<MeshServer> {
   return async (app, options = {}) => {
     checkServeOptions(options)
-    const { server, limits, draining } = limitedServer(runtime, options.limits)
+    const { server, limits, draining, mtls, door } = limitedServer(runtime, options.limits, options.mtls)
     connect(runtime, server, draining, served(app), {
       paths: options.paths,
       maxHeaders: limits.maxHeaders,
       track: draining,
+      door,
     })
     await runtime.whenReady()
     await listening(server, options)
+    draining.listensAs(mtls)
     if (runtime.state === 'draining' || runtime.state === 'closed') {
       // Nobody will drain it any more.
       await comeToRest(draining, runtime.clock, 0)
@@ -134,7 +142,8 @@ class Serving implements MeshServer {
     this.#graceMs = graceMs
     this.#forget = forget
     this.port = this.#address.port
-    this.url = `http://${reachable(this.#address)}:${this.port}`
+    const scheme = draining.listener?.mtls === 'strict' ? 'https' : 'http'
+    this.url = `${scheme}://${reachable(this.#address)}:${this.port}`
     server.once('close', () => {
       forget()
       runtime.servers.remove(draining)

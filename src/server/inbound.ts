@@ -1,13 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Target } from '../core/call.ts'
+import type { PeerIdentity, Target } from '../core/call.ts'
+import { CODES } from '../core/codes.ts'
 import { isMeshError, type MeshError } from '../core/errors.ts'
 import type { Hop } from '../core/hop.ts'
 import { refusal } from '../core/outcome.ts'
 import type { PathMode, Runtime } from '../core/runtime.ts'
 import { ambientIn } from './ambient-in.ts'
-import { type CanonicalRequest, canonicalise } from './canonical.ts'
+import { asStranger, type CanonicalRequest, canonicalise } from './canonical.ts'
 import { DEFAULT_PATH_MODE } from './canonical-path.ts'
+import type { Door } from './door.ts'
 import type { Exchange } from './exchange.ts'
 import { InboundCall, type InboundWire } from './inbound-call.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
@@ -27,6 +29,8 @@ export interface InboundOptions {
    * refused, or the route would be found by one path and judged by another.
    */
   readonly routedBy?: string | undefined
+  /** Judges who brings a request; undefined: nobody is judged, and everybody's deadline is believed. */
+  readonly door?: Door | undefined
   /** Sees every exchange at its start and at its end. */
   readonly track?: { add(exchange: Exchange): void; delete(exchange: Exchange): void } | undefined
 }
@@ -56,9 +60,14 @@ export function handle(
     listener(req, res)
     return
   }
-  const request = admit(runtime, req, options)
-  if (isMeshError(request)) refuse(res, request)
-  else enter(runtime, req, request, new RequestExchange(runtime, req, res, listener, over(options)), options)
+  const caller = callerOf(runtime, req, options)
+  const request = isMeshError(caller) ? caller : admit(runtime, req, options)
+  if (isMeshError(request) || isMeshError(caller)) {
+    refuse(res, request as MeshError)
+    return
+  }
+  const exchange = new RequestExchange(runtime, req, res, listener, over(options))
+  enter(runtime, req, request, caller, exchange, options)
 }
 
 /** The same for a request to switch protocols. */
@@ -70,19 +79,27 @@ export function handleUpgrade(
   listener: UpgradeListener,
   options: InboundOptions = NO_OPTIONS,
 ): void {
-  const request = admit(runtime, req, options)
-  if (isMeshError(request)) {
+  const caller = callerOf(runtime, req, options)
+  const request = isMeshError(caller) ? caller : admit(runtime, req, options)
+  if (isMeshError(request) || isMeshError(caller)) {
     socket.on('error', () => {})
-    refuseRaw(socket, request, req.method)
-  } else {
-    enter(
-      runtime,
-      req,
-      request,
-      new UpgradeExchange(runtime, req, socket, head, listener, over(options)),
-      options,
-    )
+    refuseRaw(socket, request as MeshError, req.method)
+    return
   }
+  const exchange = new UpgradeExchange(runtime, req, socket, head, listener, over(options))
+  enter(runtime, req, request, caller, exchange, options)
+}
+
+/** Who is calling comes before everything else: nothing below may guess. */
+function callerOf(
+  runtime: Runtime,
+  req: IncomingMessage,
+  { door }: InboundOptions,
+): PeerIdentity | MeshError {
+  if (door === undefined) return { address: req.socket.remoteAddress }
+  const caller = door.caller(req)
+  if (isMeshError(caller)) announceRefused(runtime, req, caller)
+  return caller
 }
 
 const over = ({ track }: InboundOptions): ((exchange: Exchange) => void) | undefined =>
@@ -116,12 +133,14 @@ function admit(
 function enter(
   runtime: Runtime,
   req: IncomingMessage,
-  request: CanonicalRequest,
+  given: CanonicalRequest,
+  peer: PeerIdentity,
   exchange: Exchange,
   options: InboundOptions,
 ): void {
   const { hop, target } = insideOf(runtime)
-  const peer = { address: req.socket.remoteAddress }
+  const { door } = options
+  const request = door?.open ? asStranger(given) : given
   const context = runtime.tracing.extract?.(req.headers)
   const ambient = ambientIn(request, runtime.clock.now(), peer, exchange.scope, context)
   const call = new InboundCall(
@@ -143,6 +162,7 @@ function enter(
   req.mesh = exchange.mesh
   ;(req as Handled)[HANDLED] = call
   options.track?.add(exchange)
+  if (door?.old(req)) exchange.lastOfConnection()
   exchange.enter(hop, call)
 }
 
@@ -168,7 +188,7 @@ function insideOf(runtime: Runtime): Inside {
 
 /** What is refused before it is a call passes no layer, yet operators want to count it. Its target is not repeated. */
 function announceRefused(runtime: Runtime, req: IncomingMessage, error: MeshError): void {
-  runtime.log.debug('refused an ambiguous request', {
+  runtime.log.debug('refused a request before it was a call', {
     code: error.code,
     reason: error.message,
     peer: req.socket.remoteAddress,
@@ -179,7 +199,7 @@ function announceRefused(runtime: Runtime, req: IncomingMessage, error: MeshErro
     method: req.method ?? '',
     route: undefined,
     path: '',
-    status: error.code === 'TULLE_HEADERS_TOO_LARGE' ? 431 : 400,
+    status: CODES[error.code].http,
     peer: req.socket.remoteAddress,
     outcome: refusal(error),
     durationMs: 0,

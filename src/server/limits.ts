@@ -15,6 +15,11 @@ export interface ServerLimits {
   readonly keepAliveTimeoutMs: number
   /** Milliseconds without a byte in either direction while a request is on; then 504 or the end. Default 5 min. */
   readonly idleTimeoutMs: number
+  /**
+   * Milliseconds for a TLS handshake, its first byte included; more: the connection ends. Only where TLS is spoken.
+   * Default 5 s.
+   */
+  readonly handshakeTimeoutMs: number
   /** Open connections in all; more: 503. Default 10,000. */
   readonly maxConnections: number
   /** Open connections of one remote address; more: 503. Default 1,024. Raise it behind a proxy. */
@@ -28,6 +33,7 @@ export const DEFAULT_LIMITS: ServerLimits = Object.freeze({
   requestTimeoutMs: 300_000,
   keepAliveTimeoutMs: 75_000,
   idleTimeoutMs: 300_000,
+  handshakeTimeoutMs: 5000,
   maxConnections: 10_000,
   maxConnectionsPerPeer: 1024,
 })

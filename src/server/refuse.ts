@@ -9,6 +9,7 @@ const REASONS: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   408: 'Request Timeout',
   413: 'Content Too Large',
+  426: 'Upgrade Required',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
@@ -16,6 +17,15 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
   504: 'Gateway Timeout',
 }
+
+/** What is said of the connection rather than of the request: there is no use for another on it. */
+const OF_CONNECTION: ReadonlySet<string> = new Set([
+  'TULLE_DRAINING',
+  'TULLE_PEER',
+  'TULLE_PLAINTEXT_REFUSED',
+  'TULLE_IDENTITY',
+  'TULLE_IDENTITY_EXPIRED',
+])
 
 interface Answer {
   readonly status: number
@@ -32,11 +42,13 @@ function answerOf(error: MeshError, status: number = CODES[error.code].http): An
     'content-length': String(Buffer.byteLength(body)),
   }
   // Only refusals: a caller reads this header as "the application has not seen the request".
-  if (error.refusal) headers[REFUSED] = code
+  if (error.refusal || code === 'TULLE_PEER') headers[REFUSED] = code
   // A draining instance names no time: its callers are to go elsewhere, now.
   if (code === 'TULLE_OVERLOADED') headers[RETRY_AFTER] = '1'
   // What cannot be framed with certainty must not be followed by anything on the same connection.
-  if (status === 400 || status === 431 || code === 'TULLE_DRAINING') headers.connection = 'close'
+  if (status === 400 || status === 431 || OF_CONNECTION.has(code)) headers.connection = 'close'
+  // RFC 9110, 15.5.22: a 426 names what would do.
+  if (status === 426) headers.upgrade = 'TLS/1.2, HTTP/1.1'
   return { status, headers, body }
 }
 

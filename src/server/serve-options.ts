@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import { MeshError } from '../core/errors.ts'
+import { MTLS_MODES } from '../core/identity.ts'
 import { PATH_MODES } from '../core/runtime.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 
@@ -27,6 +28,10 @@ const OPTIONS: Readonly<Record<string, Accepted>> = {
   paths: {
     accepts: `one of ${PATH_MODES.join(', ')}`,
     is: (value) => PATH_MODES.some((mode) => mode === value),
+  },
+  mtls: {
+    accepts: `one of ${MTLS_MODES.join(', ')}`,
+    is: (value) => MTLS_MODES.some((mode) => mode === value),
   },
   limits: { accepts: 'an object of limits', is: (value) => typeof value === 'object' && value !== null },
 }

@@ -4,6 +4,7 @@ import type { EventMap, Events } from '../core/events.ts'
 import type { ServiceState } from '../core/service.ts'
 import { OVERFLOW } from './labels.ts'
 import { Observables } from './observables.ts'
+import { Tally } from './tally.ts'
 
 const OUTCOMES = ['success', 'failure', 'ignored'] as const
 
@@ -30,6 +31,8 @@ const BREAKER = { closed: 0, 'half-open': 1, open: 2 } as const
 export class Counts {
   readonly #services = new Map<string, { readonly state: ServiceState; readonly counts: ServiceCounts }>()
   readonly #endpoints = new Map<EndpointState, EndpointCounts>()
+  readonly #plaintext = new Tally('peer')
+  readonly #refusedHere = new Tally('reason')
   readonly #events: Events
   #sweepAt = SWEEP_FROM
   #meter: Meter | undefined
@@ -104,6 +107,8 @@ export class Counts {
           counts.breaker = state
         }),
       ),
+      events.on('plaintext-request', ({ peer }) => this.#plaintext.add(peer ?? '')),
+      events.on('connection-refused', ({ reason }) => this.#refusedHere.add(reason)),
       events.on('state', ({ to }) => {
         if (to === 'closed') this.detach()
       }),
@@ -121,6 +126,8 @@ export class Counts {
       for (const [reason, number] of Object.entries(counts.refused))
         result.observe(to.refused, number, { ...labels, reason })
     }
+    this.#plaintext.observe(to.plaintext, result)
+    this.#refusedHere.observe(to.connectionsRefused, result)
     this.#forgetRemoved()
     this.#observeEndpoints(to.attempts, result)
   }

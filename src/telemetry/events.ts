@@ -17,6 +17,8 @@ const NAMES: { readonly [N in EventName]: true } = {
   'policy-applied': true,
   'policy-refused': true,
   state: true,
+  'plaintext-request': true,
+  'connection-refused': true,
 }
 
 /** One process-wide diagnostics channel per event, `tulle:call` and so on; held, because channels are collected. */

@@ -9,6 +9,8 @@ export class Observables {
   readonly refused: Observable
   readonly ejections: Observable
   readonly attempts: Observable
+  readonly plaintext: Observable
+  readonly connectionsRefused: Observable
 
   constructor(meter: Meter) {
     const gauge = (name: string, description: string): Observable =>
@@ -25,10 +27,19 @@ export class Observables {
     this.refused = counter('tulle.retries.refused', 'Retries that were wanted and not made, by reason.')
     this.ejections = counter('tulle.ejections', 'Times an endpoint was taken out of the balancer.')
     this.attempts = counter('tulle.client.attempts', 'Attempts by endpoint and outcome.')
+    this.plaintext = counter(
+      'tulle.server.plaintext_requests',
+      'Requests that came in plaintext where mutual TLS is spoken as well, by address.',
+    )
+    this.connectionsRefused = counter(
+      'tulle.server.connections_refused',
+      'Connections that were refused before any request, by reason.',
+    )
   }
 
   get all(): Observable[] {
     const { known, available, breaker, retries, refused, ejections, attempts } = this
-    return [known, available, breaker, retries, refused, ejections, attempts]
+    const { plaintext, connectionsRefused } = this
+    return [known, available, breaker, retries, refused, ejections, attempts, plaintext, connectionsRefused]
   }
 }
