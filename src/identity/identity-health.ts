@@ -1,0 +1,57 @@
+import { X509Certificate } from 'node:crypto'
+import { readCertificate } from './certificate.ts'
+import type { Credentials, SourceHealth, Trust } from './source.ts'
+
+const DAY_MS = 86_400_000
+
+/** One certificate that our calls depend on: what nobody renews in time is the classic outage of a mesh. */
+export interface CertificateLevel {
+  readonly level: 'leaf' | 'intermediate' | 'root'
+  readonly subject: string
+  /** Wall-clock milliseconds. */
+  readonly notAfterMs: number
+  /** Until it ends, with fractions; negative: it is over. */
+  readonly daysLeft: number
+}
+
+/** For `mesh.health()` and `tulle check`. */
+export interface IdentityHealth extends SourceHealth {
+  /** Our SPIFFE ID; undefined before the first certificate. */
+  readonly id: string | undefined
+  readonly trustDomain: string | undefined
+  /** The source's name. */
+  readonly source: string
+  /** Of our own leaf, wall-clock milliseconds. */
+  readonly notAfterMs: number | undefined
+  /** Our chain, leaf first, then the roots of the bundle. */
+  readonly levels: readonly CertificateLevel[]
+  /** How many identities are banned. */
+  readonly denied: number
+}
+
+export function certificateLevels(
+  credentials: Credentials | undefined,
+  trust: Trust | undefined,
+  wallMs: number,
+): CertificateLevel[] {
+  const roots = trust?.bundle.roots ?? []
+  const isRoot = (der: Uint8Array): boolean => roots.some((root) => Buffer.compare(root, der) === 0)
+  const chain = (credentials?.chain ?? []).filter((der, index) => index === 0 || !isRoot(der))
+  return [
+    ...chain.map((der, index) => levelOf(der, index === 0 ? 'leaf' : 'intermediate', wallMs)),
+    ...roots.map((der) => levelOf(der, 'root', wallMs)),
+  ]
+}
+
+function levelOf(der: Uint8Array, level: CertificateLevel['level'], wallMs: number): CertificateLevel {
+  const facts = readCertificate(der)
+  if (typeof facts === 'string') throw new TypeError(facts)
+  const { notAfterMs, uris } = facts
+  const named = level === 'leaf' ? uris[0] : new X509Certificate(der).subject
+  return {
+    level,
+    subject: named || facts.serial,
+    notAfterMs,
+    daysLeft: (notAfterMs - wallMs) / DAY_MS,
+  }
+}
