@@ -80,7 +80,11 @@ export function secureConnector(secure: Secure, debut: Debut): buildConnector.co
       }
     })
     socket.on('error', (error) => {
-      if (told) return
+      if (told) {
+        // Node tells of an alert and leaves the socket open; at its end undici would take the end for the reason.
+        socket.destroy(error)
+        return
+      }
       told = true
       callback(handshakeFailure(error, Boolean(socket.authorizationError), reached), null)
     })

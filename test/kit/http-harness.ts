@@ -8,7 +8,7 @@ import { type EndpointSpec, type EndpointState, endpointId } from '../../src/cor
 import { MeshError } from '../../src/core/errors.ts'
 import { SILENT } from '../../src/core/events.ts'
 import type { CancelReason, Hop, Observer } from '../../src/core/hop.ts'
-import type { Leaf } from '../../src/core/leaf.ts'
+import type { Leaf, LeafFactory } from '../../src/core/leaf.ts'
 import { type Outcome, refusal } from '../../src/core/outcome.ts'
 import type { Params, ServicePlan, Snapshot } from '../../src/core/plan.ts'
 import type { Clock } from '../../src/core/ports.ts'
@@ -43,6 +43,8 @@ export interface HarnessOptions {
   readonly hosts?: readonly string[]
   readonly previous?: Dispatcher
   readonly wall?: () => number
+  /** Where leaves come from; default one of its own. */
+  readonly factory?: LeafFactory
   /** What of the leaf is mutual TLS. */
   readonly secure?: Pick<HttpLeafDeps, 'identity' | 'mtls' | 'random'>
   /** The policy of the service. */
@@ -78,11 +80,8 @@ export class Harness {
     this.#options = options
     this.state = options.state ?? 'ready'
     const clock = options.clock ?? systemClock
-    const factory = createHttpLeafFactory({
-      clock,
-      wall: options.wall ?? (() => 1_700_000_000_000),
-      ...options.secure,
-    })
+    const wall = options.wall ?? (() => 1_700_000_000_000)
+    const factory = options.factory ?? createHttpLeafFactory({ clock, wall, ...options.secure })
     const service = new FakeService({
       connect: { timeout: options.connectTimeoutMs ?? 1000, idleTimeout: options.idleTimeoutMs ?? 4000 },
       ...options.params,
