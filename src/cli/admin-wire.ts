@@ -23,19 +23,17 @@ export const bansWire = z.looseObject({
   bans: z.array(z.looseObject({ service: z.string(), sinceMs: z.number(), reason: z.string().optional() })),
 })
 
+const authority = z.looseObject({ sha256: z.string(), notAfterMs: z.number() })
 export const authorityWire = z.looseObject({
   trustDomain: z.string(),
-  roots: z.array(
-    z.looseObject({
-      sha256: z.string(),
-      notBefore: z.number(),
-      notAfter: z.number(),
-      active: z.boolean(),
-    }),
-  ),
+  source: z.string(),
+  /** The signing certificate first, its root last. */
+  active: z.array(authority).min(1),
+  previous: authority.extend({ leavesUntilMs: z.number() }).optional(),
 })
+export type AuthorityWire = z.infer<typeof authorityWire>
 
-export const sequenceWire = z.looseObject({ sequence: z.int() })
+export const sequenceWire = z.looseObject({ sequence: z.int(), changed: z.boolean().optional() })
 
 const version = z.looseObject({
   sequence: z.int(),

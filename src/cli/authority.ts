@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { type AdminOptions, asAdmin, withPlane } from './admin.ts'
-import { anything, authorityWire } from './admin-wire.ts'
+import { type AuthorityWire, authorityWire } from './admin-wire.ts'
 import type { Io } from './io.ts'
 import { table } from './table.ts'
 import { moment, span } from './when.ts'
@@ -15,23 +15,17 @@ export function registerAuthority(program: Command, io: Io, world: World): void 
   const ca = program
     .command('ca')
     .description('the certificate authority of the mesh: its roots and their rotation')
-  asAdmin(ca.command('show').description('the roots in the bundle, which of them signs, and until when'))
+  const asks = (
+    options: AdminOptions,
+    request: { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: object },
+  ): Promise<AuthorityWire> => withPlane(options, world, (ask) => ask(authorityWire, request))
+  const print = (options: AdminOptions, now: AuthorityWire, words: string): void =>
+    io.out(options.json ? `${JSON.stringify(now, null, 2)}\n` : `${words}${shown(now, world.wall())}`)
+
+  asAdmin(ca.command('show').description('what signs and what is trusted, and until when'))
     .addHelpText('after', '\nExample:\n  tulle ca show\n')
     .action(async (options: AdminOptions) => {
-      const { trustDomain, roots } = await withPlane(options, world, (ask) =>
-        ask(authorityWire, { method: 'GET', path: '/v1/ca' }),
-      )
-      const rows = roots.map(({ sha256, active, notAfter }) => [
-        sha256.slice(0, 16),
-        active ? 'signs' : 'trusted',
-        moment(notAfter),
-        notAfter > world.wall() ? span(notAfter - world.wall()) : 'over',
-      ])
-      io.out(
-        options.json
-          ? `${JSON.stringify({ trustDomain, roots }, null, 2)}\n`
-          : `trust domain ${trustDomain}\n${table(['root (sha-256)', 'use', 'until', 'left'], rows)}`,
-      )
+      print(options, await asks(options, { method: 'GET', path: '/v1/ca' }), '')
     })
   asAdmin(
     ca
@@ -40,17 +34,11 @@ export function registerAuthority(program: Command, io: Io, world: World): void 
   )
     .addHelpText(
       'after',
-      '\nExample:\n  tulle ca rotate\n  tulle policy status     # wait until everybody has renewed: one SVID lifetime\n  tulle ca retire\n',
+      '\nExample:\n  tulle ca rotate\n  tulle ca show       # until when certificates of the old root may live\n  tulle ca retire     # after that\n',
     )
     .action(async (options: AdminOptions) => {
-      const said = await withPlane(options, world, (ask) =>
-        ask(anything, { method: 'POST', path: '/v1/ca/rotate' }),
-      )
-      io.out(
-        options.json
-          ? `${JSON.stringify(said ?? {}, null, 2)}\n`
-          : 'a new root signs from now on; retire the old one when every certificate it signed is over (tulle ca retire)\n',
-      )
+      const now = await asks(options, { method: 'POST', path: '/v1/ca/rotate' })
+      print(options, now, 'a new root signs from now on; the old one is trusted until `tulle ca retire`\n')
     })
   asAdmin(
     ca
@@ -64,11 +52,26 @@ export function registerAuthority(program: Command, io: Io, world: World): void 
     )
     .action(async (options: RetireOptions) => {
       const body = { force: options.force === true }
-      const said = await withPlane(options, world, (ask) =>
-        ask(anything, { method: 'POST', path: '/v1/ca/retire', body }),
-      )
-      io.out(
-        options.json ? `${JSON.stringify(said ?? {}, null, 2)}\n` : 'the old root is out of the bundle\n',
-      )
+      const now = await asks(options, { method: 'POST', path: '/v1/ca/retire', body })
+      print(options, now, 'the old root is out of the bundle\n')
     })
+}
+
+function shown({ trustDomain, source, active, previous }: AuthorityWire, wallMs: number): string {
+  const row = (use: string, { sha256, notAfterMs }: AuthorityWire['active'][number]): string[] => [
+    use,
+    sha256.slice(0, 16),
+    moment(notAfterMs),
+    notAfterMs > wallMs ? span(notAfterMs - wallMs) : 'over',
+  ]
+  const rows = active.map((one, place) =>
+    row(place === 0 ? 'signs' : place === active.length - 1 ? 'root' : 'intermediate', one),
+  )
+  if (previous !== undefined) rows.push(row('old root', previous))
+  const until =
+    previous === undefined
+      ? ''
+      : `certificates of the old root may live until ${moment(previous.leavesUntilMs)}\n`
+  const whose = source === 'brought' ? 'a CA brought along' : 'a root of its own'
+  return `trust domain ${trustDomain}, ${whose}\n${table(['use', 'sha-256', 'until', 'left'], rows)}${until}`
 }

@@ -75,7 +75,9 @@ export function registerPolicyPush(policy: Command, io: Io, world: World): void 
       io.out(
         options.json
           ? `${JSON.stringify(done, null, 2)}\n`
-          : `version ${done.sequence}: ${count(files.size, 'document')} pushed, ${options.delete.length} deleted\n`,
+          : done.changed === false
+            ? `version ${done.sequence} is the same: nothing to change\n`
+            : `version ${done.sequence}: ${count(files.size, 'document')} pushed, ${options.delete.length} deleted\n`,
       )
     })
 }

@@ -1,14 +1,11 @@
 import { hostname, userInfo } from 'node:os'
 import { HttpsPlaneLink } from '../control/plane-link.ts'
 import { MeshError } from '../core/errors.ts'
-import type { Logger } from '../core/ports.ts'
 import { systemClock, systemWall } from '../platform/clock.ts'
 import { systemRandom } from '../platform/random.ts'
+import { silent } from './silent.ts'
 import { verifyPlane } from './verify-plane.ts'
 import type { World } from './world.ts'
-
-/** What a command has to say it prints itself. */
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** The world a command runs in outside of tests. */
 export const processWorld: World = {
@@ -20,10 +17,11 @@ export const processWorld: World = {
   get author() {
     return author()
   },
-  async openLink({ urls, token, roots, trustDomain }) {
+  async openLink({ urls, token, roots, trustDomain, identity }) {
     return new HttpsPlaneLink({
       urls,
       token,
+      identity,
       roots: () => roots,
       trustDomain: () => trustDomain,
       verifyPlane: verifyPlane(systemWall),

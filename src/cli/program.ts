@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { isMeshError } from '../core/errors.ts'
 import { registerAuthority } from './authority.ts'
+import { registerCheck } from './check.ts'
 import { registerConfig } from './config.ts'
 import { registerIdentity } from './identity.ts'
 import { Failed, type Io } from './io.ts'
@@ -19,6 +20,7 @@ const COMMANDS: readonly ((program: Command, io: Io, world: World) => void)[] = 
   registerAuthority,
   registerPolicy,
   registerServices,
+  registerCheck,
   registerConfig,
 ]
 

@@ -1,3 +1,4 @@
+import type { Identity } from '../core/identity.ts'
 import type { PlaneLink } from '../core/plane.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
@@ -26,6 +27,8 @@ export interface LinkTarget {
   readonly roots?: readonly string[] | undefined
   /** Undefined: the token's. */
   readonly trustDomain?: string | undefined
+  /** A certificate of ours to show. */
+  readonly identity?: Pick<Identity, 'current' | 'refusal'> | undefined
 }
 
 /** What `tulle plane` was asked for; undefined is the plane's own default. */

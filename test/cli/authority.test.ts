@@ -4,31 +4,45 @@ import { PlaneRefusal } from '../../src/core/plane.ts'
 import { FakeWorld, NOW, tulle } from '../kit/command.ts'
 
 const DAY = 86_400_000
+const CA = {
+  trustDomain: 'test.example',
+  source: 'brought',
+  active: [
+    { sha256: 'ab'.repeat(32), notAfterMs: NOW + 30 * DAY },
+    { sha256: 'cd'.repeat(32), notAfterMs: NOW + 365 * DAY },
+  ],
+}
+const ROTATING = {
+  ...CA,
+  previous: { sha256: 'ef'.repeat(32), notAfterMs: NOW - 1, leavesUntilMs: NOW + DAY },
+}
 
-test('the roots are shown with their use and what is left of them', async () => {
-  const roots = [
-    { sha256: 'ab'.repeat(32), notBefore: NOW - DAY, notAfter: NOW + 365 * DAY, active: true },
-    { sha256: 'cd'.repeat(32), notBefore: NOW - 9 * DAY, notAfter: NOW - DAY, active: false },
-  ]
-  const world = new FakeWorld({ 'GET /v1/ca': { trustDomain: 'test.example', roots } })
-  const { out } = await tulle(world, 'ca', 'show')
+test('what signs and what is trusted is shown with what is left of it', async () => {
+  const { out } = await tulle(new FakeWorld({ 'GET /v1/ca': CA }), 'ca', 'show')
   assert.deepEqual(out.split('\n'), [
-    'trust domain test.example',
-    'ROOT (SHA-256)    USE      UNTIL                 LEFT',
-    'abababababababab  signs    2027-11-21 06:00:00Z  365 d',
-    'cdcdcdcdcdcdcdcd  trusted  2026-11-20 06:00:00Z  over',
+    'trust domain test.example, a CA brought along',
+    'USE    SHA-256           UNTIL                 LEFT',
+    'signs  abababababababab  2026-12-21 06:00:00Z  30 d',
+    'root   cdcdcdcdcdcdcdcd  2027-11-21 06:00:00Z  365 d',
     '',
   ])
 })
 
-test('rotate and retire ask for exactly that, retire without force unless it is said', async () => {
-  const world = new FakeWorld({ 'POST /v1/ca/rotate': {}, 'POST /v1/ca/retire': {} })
-  assert.match((await tulle(world, 'ca', 'rotate')).out, /tulle ca retire/)
-  assert.equal((await tulle(world, 'ca', 'retire')).out, 'the old root is out of the bundle\n')
-  await tulle(world, 'ca', 'retire', '--force')
+test('during a rotation it says until when certificates of the old root may live', async () => {
+  const { out } = await tulle(new FakeWorld({ 'POST /v1/ca/rotate': ROTATING }), 'ca', 'rotate')
+  assert.match(out, /^a new root signs from now on/)
+  assert.match(out, /^old root {2}efefefefefefefef {2}.* over$/m)
+  assert.match(out, /^certificates of the old root may live until 2026-11-22 06:00:00Z$/m)
+})
+
+test('retire asks without force unless it is said', async () => {
+  const world = new FakeWorld({ 'POST /v1/ca/retire': CA })
+  assert.match((await tulle(world, 'ca', 'retire')).out, /^the old root is out of the bundle\n/)
+  const { out } = await tulle(world, 'ca', 'retire', '--force', '--json')
+  assert.deepEqual(JSON.parse(out), CA)
   assert.deepEqual(
     world.asked.map(({ body }) => body),
-    [undefined, { force: false }, { force: true }],
+    [{ force: false }, { force: true }],
   )
 })
 

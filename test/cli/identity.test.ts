@@ -9,10 +9,12 @@ test('a service is banned and taken back by name', async () => {
     /^orders is banned: no certificate is renewed/,
   )
   assert.equal((await tulle(world, 'identity', 'unban', 'orders')).out, 'orders is a member again\n')
-  assert.deepEqual(JSON.parse((await tulle(world, 'identity', 'ban', 'orders', '--json')).out), {
-    service: 'orders',
-    banned: true,
-  })
+  const { out } = await tulle(world, 'identity', 'ban', 'orders', '--json', '--reason', 'stolen')
+  assert.deepEqual(JSON.parse(out), { service: 'orders', banned: true })
+  assert.deepEqual(
+    world.asked.map(({ body }) => body),
+    [undefined, undefined, { reason: 'stolen' }],
+  )
 })
 
 test('the list says since when and why', async () => {

@@ -138,3 +138,12 @@ test('a document may be deleted alone', async () => {
     { name: 'old.yaml', text: null },
   ])
 })
+
+test('a push that changes nothing makes no version, and says so', async (t) => {
+  const path = await folder(t, { 'orders.yaml': ORDERS })
+  const world = new FakeWorld({ 'POST /v1/policy': { sequence: 12, changed: false } })
+  assert.equal(
+    (await tulle(world, 'policy', 'push', path)).out,
+    'version 12 is the same: nothing to change\n',
+  )
+})
