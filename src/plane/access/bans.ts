@@ -57,7 +57,7 @@ export class Bans {
    * In force, and durable, when it resolves. One that is banned already stays so since when it was.
    * @throws Refusal malformed or forbidden: the name; conflict: too many
    */
-  ban(service: string, reason?: string): Promise<void> {
+  async ban(service: string, reason?: string): Promise<void> {
     demandServiceName(service)
     return this.#change((bans) => {
       if (bans.has(service)) return false

@@ -73,6 +73,7 @@ export class Authority {
   readonly #options: Settled
   #ca: SigningCa
   #record: CaRecord
+  #roots: readonly Uint8Array[]
   /** While a rotation is being written: no leaf of the old root may outlive what the record says. */
   #latestMs = Number.POSITIVE_INFINITY
   #last: Promise<void> = Promise.resolve()
@@ -82,6 +83,7 @@ export class Authority {
     this.#options = options
     this.#ca = ca
     this.#record = record
+    this.#roots = rootsOf(ca, record)
   }
 
   /** Rejects with TULLE_CONFIG for options that mean nothing or do not fit what is stored, TULLE_STATE for what is unreadable. */
@@ -107,10 +109,9 @@ export class Authority {
     return this.#options.trustDomain
   }
 
-  /** DER: the active root first, then the one before as long as it is not retired. */
+  /** DER: the active root first, then the one before as long as it is not retired. The same array until that changes. */
   get roots(): readonly Uint8Array[] {
-    const { previous } = this.#record
-    return [rootOf(this.#ca), ...(previous === undefined ? [] : [fromBase64(previous.root)])]
+    return this.#roots
   }
 
   /** Of the active root, lower-case hexadecimal: what join tokens made now carry. */
@@ -243,6 +244,7 @@ export class Authority {
         await writeCaRecord(this.#options.store, record)
         this.#ca = ca
         this.#record = record
+        this.#roots = rootsOf(ca, record)
       } finally {
         this.#latestMs = Number.POSITIVE_INFINITY
       }
@@ -252,6 +254,10 @@ export class Authority {
     this.#last = result.catch(() => undefined)
     return result
   }
+}
+
+function rootsOf(ca: SigningCa, { previous }: CaRecord): readonly Uint8Array[] {
+  return Object.freeze([rootOf(ca), ...(previous === undefined ? [] : [fromBase64(previous.root)])])
 }
 
 function statusOf(der: Uint8Array): CaCertificateStatus {

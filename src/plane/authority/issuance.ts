@@ -61,7 +61,7 @@ export class Issuance {
     }
     const { chain, ...issued } = authority.issue(service, publicKey)
     onIssued?.(issued, caller)
-    return { chain: [...chain], trust: trust.current.document }
+    return { chain: [...chain], trust: trust.document }
   }
 
   #demandMay(caller: Caller, service: string): void {
