@@ -8,7 +8,7 @@ const MAX_CHAIN = 10
  * Whether a leaf still has a root among `roots`: from the leaf through certificates that came with it, each signed by the
  * next and each a CA in its time, to one of the roots. For peers that TLS verified before the roots changed: only
  * signatures count, so certificates that a peer sends along lead nowhere. Signatures by `node:crypto`.
- * @param chain DER, leaf first, the rest in any order
+ * @param chain DER, leaf first, the rest in any order; certificates that we know ourselves may be added
  * @param roots DER, or as `node:crypto` has them
  */
 export function stillRooted(

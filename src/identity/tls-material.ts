@@ -1,5 +1,5 @@
-import { type KeyObject, X509Certificate } from 'node:crypto'
-import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
+import { constants, type KeyObject, X509Certificate } from 'node:crypto'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import { MeshError } from '../core/errors.ts'
 import { keyPem } from './keys.ts'
 import { pemOf } from './pem.ts'
@@ -32,8 +32,8 @@ const CIPHERS = [
 ].join(':')
 
 /**
- * What handshakes use, for both roles. There are no `ticketKeys` on purpose: a fixed one would let a peer resume a session
- * that a removed root had verified. Our own certificate may be expired: that is for the identity to say.
+ * What handshakes use, for both roles. There are no `ticketKeys`, for a fixed one would let a peer resume a session that a
+ * removed root had verified. Our own certificate may be expired: that is for the identity to say.
  * @param roots DER: all that we believe
  * @param wallMs wall-clock milliseconds
  * @returns TULLE_IDENTITY where certificate, key and roots do not make a usable whole. Never throws.
@@ -56,6 +56,8 @@ export function tlsMaterial(
       return unusable(
         `the second certificate did not issue the first, that of ${svid.id}; the leaf comes first`,
       )
+    // `createSecureContext` would pass over a root that it cannot read.
+    const believed = roots.map((root) => new X509Certificate(root))
     const context = createSecureContext({
       cert: chain.map(pem).join(''),
       key: keyPem({ privateKey: key }),
@@ -64,10 +66,13 @@ export function tlsMaterial(
       maxVersion: 'TLSv1.3',
       ciphers: CIPHERS,
       honorCipherOrder: true,
+      // No resumption: it would skip every check of the peer's certificate. Without tickets TLS 1.3 falls back to a cache
+      // of sessions, which Node does not keep.
+      secureOptions: constants.SSL_OP_NO_TICKET,
       // SPIFFE: each certificate of a bundle is a trust anchor, signed by itself or not.
       allowPartialTrustChain: true,
     })
-    return { context, svid, rooted: stillRooted(chain, roots, wallMs) }
+    return { context, svid, rooted: stillRooted(chain, believed, wallMs) }
   } catch (error) {
     return unusable(`certificate, key or roots cannot be read (${(error as Error).message})`, error)
   }
@@ -82,19 +87,5 @@ function unusable(why: string, cause?: unknown): MeshError {
   })
 }
 
-/** More certificates than a chain of ours has; what a peer sends beyond is not looked at. */
-const MAX_CHAIN = 10
-
-/**
- * The certificates that a peer sent, DER, leaf first; empty where it sent none or the session was resumed. Not from
- * `getPeerCertificate(true)`, which leaves out what does not link up and adds roots of our own.
- */
-export function chainOf(socket: Pick<TLSSocket, 'getPeerX509Certificate'>): Uint8Array[] {
-  const chain: Uint8Array[] = []
-  let next = socket.getPeerX509Certificate()
-  while (next !== undefined && chain.length < MAX_CHAIN) {
-    chain.push(new Uint8Array(next.raw))
-    next = next.issuerCertificate
-  }
-  return chain
-}
+/** For who makes contexts and reads chains. */
+export { chainOf } from './peer-chain.ts'

@@ -106,6 +106,11 @@ export class TestCa {
     return new TestCa(options, privateKey, certificate, certificate, [])
   }
 
+  /** A leaf that plays the CA: what it issues must be believed by nobody. */
+  static misused(leaf: TestSvid, options: CaOptions = {}): TestCa {
+    return new TestCa(options, leaf.key, leaf.der, leaf.chain.at(-1)!, leaf.chain)
+  }
+
   get rootPem(): string {
     return pemOf('CERTIFICATE', this.root)
   }
@@ -167,7 +172,10 @@ export class TestCa {
   }
 }
 
-/** One wrong kind of certificate (FAULTS 41): how to make it, and the rule that its refusal names. */
+/**
+ * One wrong kind of certificate (FAULTS 41): how to make it, and what its refusal names, be it TLS that finds it or the
+ * judge.
+ */
 export interface WrongKind {
   readonly kind: string
   readonly options: IssueOptions
@@ -182,12 +190,12 @@ export function wrongKinds(trustDomain = 'test.example', nowMs = Date.now()): re
     {
       kind: 'expired',
       options: { notBeforeMs: nowMs - 2 * DAY, notAfterMs: nowMs - DAY },
-      reason: /has expired: .*our clock says/,
+      reason: /has expired/,
     },
     {
       kind: 'not yet valid',
       options: { notBeforeMs: nowMs + DAY, notAfterMs: nowMs + 2 * DAY },
-      reason: /not yet valid: .*our clock says/,
+      reason: /not yet valid/,
     },
     { kind: 'another trust domain', options: { trustDomain: 'elsewhere.example' }, reason: /trust domain/ },
     { kind: 'two URI SANs', options: { uris: [id, other] }, reason: /2 URI names/ },
@@ -201,11 +209,11 @@ export function wrongKinds(trustDomain = 'test.example', nowMs = Date.now()): re
     {
       kind: 'wrong EKU',
       options: { extendedKeyUsage: [EMAIL_PROTECTION] },
-      reason: /extended key usage without serverAuth/,
+      reason: /extended key usage/,
     },
     { kind: 'malformed SPIFFE path', options: { uris: [`${id}/../billing`] }, reason: /"\.\." segment/ },
     { kind: "another service's certificate", options: { service: 'billing' }, reason: /svc\/billing/ },
-    { kind: 'self-signed', options: { selfSigned: true }, reason: /signed by no root/ },
+    { kind: 'self-signed', options: { selfSigned: true }, reason: /self-signed/ },
     {
       kind: 'a SAN that hides another in its text',
       options: { dns: [`a.test, URI:${id}`], uris: [other] },
