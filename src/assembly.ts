@@ -6,18 +6,20 @@ import { InlinePolicy } from './control/inline.ts'
 import { nearest } from './control/nearest.ts'
 import type { EndpointState } from './core/endpoint.ts'
 import type { Leaf, LeafFactory } from './core/leaf.ts'
-import type { Clock, Logger } from './core/ports.ts'
-import { sources } from './discovery/index.ts'
+import type { Clock, Logger, Part } from './core/ports.ts'
+import type { DrainingServer } from './core/runtime.ts'
 import { Endpoints } from './endpoints/registry.ts'
 import { ServiceTable, type TableDeps } from './endpoints/table.ts'
 import { createHttpLeafFactory } from './http/leaf.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { type Member, memberOf } from './member.ts'
 import { ambientStore } from './platform/als.ts'
 import { systemClock, systemWall } from './platform/clock.ts'
 import { systemRandom } from './platform/random.ts'
 import { Policies } from './policies.ts'
 import { BUILT_IN, builtInPlan, compile } from './policy/compile.ts'
 import { connectPiece } from './policy/connect.ts'
+import { mtlsPiece } from './policy/mtls.ts'
 import { createParser } from './policy/parse.ts'
 import { createGate, type Gate } from './resilience/gate.ts'
 import { MeshRuntime } from './runtime.ts'
@@ -35,6 +37,7 @@ export interface Assembly {
   readonly endpoints: Endpoints
   readonly policies: Policies
   readonly addresses: Addresses
+  readonly member: Member
   readonly lifecycle: Lifecycle
   readonly runtime: MeshRuntime
   /** Where the inbound layers keep what they count. */
@@ -56,18 +59,25 @@ export function assemble(config: Config, whole: Whole): Assembly {
   )
   if (config.accessLog !== undefined) attachAccessLog(config.accessLog, events, log)
   const gate = createGate()
-  const tables = tableDeps(
-    { clock, random, events },
-    createHttpLeafFactory({ clock, wall: systemWall }),
-    () => runtime,
-  )
+  const member = memberOf(config, { clock, wall: systemWall, random, log })
+  const { identity, mtls, source, registrar } = member
+  const leaves = createHttpLeafFactory({
+    clock,
+    wall: systemWall,
+    random,
+    identity,
+    mtls: { mode: mtls.outbound, written: mtls.written },
+  })
+  const tables: TableDeps = {
+    ...tableDeps({ clock, random, events }, leaves, () => runtime),
+    wanted: (service) => addresses.want(service),
+  }
   const plan = builtInPlan(config.service, policyPieces)
   const endpoints = new Endpoints(tables)
   const own = new ServiceTable(plan, tables)
-  const source = sources.static!({ endpoints: config.endpoints })
   const addresses = new Addresses(source, endpoints, log)
   const policies = new Policies({
-    feed: () => feedOf(config, clock),
+    feed: () => feedOf(config, clock, member),
     pieces: policyPieces,
     known: () => source.known(),
     apply: (snapshot) => {
@@ -77,7 +87,9 @@ export function assemble(config: Config, whole: Whole): Assembly {
     events,
     log,
   })
-  const lifecycle = new Lifecycle([policies, addresses], config.startTimeoutMs, clock, events)
+  source.onKnown?.(() => policies.recompile())
+  const parts: Part[] = [...(identity === undefined ? [] : [identity]), policies, addresses]
+  const lifecycle = new Lifecycle(parts, config.startTimeoutMs, clock, events)
   const world = {
     service: config.service,
     suffixes: config.suffixes,
@@ -90,9 +102,14 @@ export function assemble(config: Config, whole: Whole): Assembly {
     ambient: ambientStore,
     tracing,
     gate,
-    identity: undefined,
-    inboundMtls: 'disable' as const,
-    onServer: () => {},
+    // Where TLS is switched off in both directions the identity is for the plane alone.
+    identity: mtls.outbound === 'disable' && mtls.inbound === 'disable' ? undefined : identity,
+    inboundMtls: mtls.inbound,
+    onServer: ({ listener }: DrainingServer, event: 'added' | 'removed') => {
+      if (listener === undefined) return
+      if (event === 'added') registrar?.listen(listener)
+      else registrar?.leave(listener)
+    },
     endpoints,
     own,
     inboundRoute: plan.routes.at(-1)!,
@@ -101,7 +118,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
     shutdown: (how?: { readonly graceMs?: number | undefined }) => whole.shutdown(how),
   }
   const runtime = new MeshRuntime(world, compile([], policyPieces, { version: BUILT_IN }).snapshot)
-  return { config, log, gate, endpoints, policies, addresses, lifecycle, runtime, own }
+  return { config, log, gate, endpoints, policies, addresses, member, lifecycle, runtime, own }
 }
 
 /** How endpoints get their layers: the transport of the protocol with the endpoint's stack above it. */
@@ -112,7 +129,7 @@ function tableDeps(
 ): TableDeps {
   return {
     ...ports,
-    reopenOn: [connectPiece.key],
+    reopenOn: [connectPiece.key, mtlsPiece.key],
     open: (endpoint) => layered(endpoint, leaves.open(endpoint), runtime()),
   }
 }
@@ -123,9 +140,10 @@ function layered(endpoint: EndpointState, leaf: Leaf, runtime: MeshRuntime): Lea
   return { hop, close: () => leaf.close(), destroy: () => leaf.destroy() }
 }
 
-function feedOf({ policy, policyHosts }: Config, clock: Clock): PolicyFeed | undefined {
+/** A policy that was given locally is the whole policy; the plane's is asked for where there is none. */
+function feedOf({ policy, policyHosts }: Config, clock: Clock, member: Member): PolicyFeed | undefined {
   const parse = createParser({ pieces: policyPieces, allowedHosts: policyHosts, nearest })
-  if (policy === undefined || policy === '') return undefined
+  if (policy === undefined || policy === '') return member.feed(parse)
   return typeof policy === 'string'
     ? new PolicyFileSource({ path: policy, parse, clock })
     : new InlinePolicy(policy, parse)

@@ -1,13 +1,8 @@
 import { isIP } from 'node:net'
+import { isAddress, parseAddress } from './core/address.ts'
 import { MTLS_MODES, type MtlsMode } from './core/identity.ts'
 import { readToken } from './core/plane-wire.ts'
 import { joined, nonEmptyList, oneOf, type Setting, setting } from './setting.ts'
-
-/** What `TULLE_ADVERTISE` says: either may be left to what is found out. */
-export interface Advertise {
-  readonly host: string | undefined
-  readonly port: number | undefined
-}
 
 type MaybeText = string | undefined
 
@@ -122,15 +117,13 @@ export const MEMBER_SETTINGS = {
     },
     show: (value) => value.mtls ?? '',
   }),
-  advertise: setting<Advertise>({
+  advertise: text({
     option: 'advertise',
     variable: 'TULLE_ADVERTISE',
     describe:
       'The address others reach this process at; default the one it listens on or reaches the plane from.',
     accepts: 'host, host:port or :port',
-    fallback: '',
-    parse: parseAdvertise,
-    show: (value) => `${value.host ?? ''}${value.port === undefined ? '' : `:${value.port}`}`,
+    parse: (value) => (value === '' || isAdvertise(value) ? value : undefined),
   }),
   stateDir: text({
     option: 'stateDir',
@@ -195,13 +188,7 @@ function acceptWeight(value: unknown): number | undefined {
 }
 
 /** An IPv6 address stands in brackets where a port follows, as in URLs; alone it may go without. */
-function parseAdvertise(value: string): Advertise | undefined {
-  if (value === '') return { host: undefined, port: undefined }
-  if (isIP(value) === 6) return { host: value, port: undefined }
-  const match =
-    /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?))?(?::(\d{1,5}))?$/.exec(value)
-  if (match === null) return undefined
-  const port = match[3] === undefined ? undefined : parsePort(match[3])
-  if (match[3] !== undefined && port === undefined) return undefined
-  return { host: match[1] ?? match[2], port }
+function isAdvertise(value: string): boolean {
+  if (value.startsWith(':') && isIP(value) === 0) return parsePort(value.slice(1)) !== undefined
+  return isAddress(value, 1) || parseAddress(value) !== undefined || parseAddress(`${value}:1`) !== undefined
 }

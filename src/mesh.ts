@@ -6,7 +6,8 @@ import { MeshError } from './core/errors.ts'
 import { NOTHING_TO_CANCEL } from './core/hop.ts'
 import type { RouteMatch } from './core/plan.ts'
 import { type HasRuntime, RUNTIME, type Runtime } from './core/runtime.ts'
-import { type ServiceView, viewOf } from './endpoints/view.ts'
+import { viewOf } from './endpoints/view.ts'
+import { healthOf } from './health.ts'
 import { createFetch, createRequest, type MeshFetch, type MeshRequest } from './http/fetch.ts'
 import { MeshDispatcher } from './http/seam.ts'
 import { ambientStore } from './platform/als.ts'
@@ -14,6 +15,9 @@ import { Description, type Health } from './report.ts'
 import { drain } from './server/drain.ts'
 import { createServe } from './server/http.ts'
 import { type BuiltLayer, buildEndpoint } from './stack.ts'
+
+/** How long callers take to learn from the registry that an instance is leaving, in milliseconds (ARCHITECTURE 12). */
+const REGISTERED_DELAY_MS = 5000
 
 /**
  * One process's part in the mesh: what a service calls others with, and what it is called through. Made by
@@ -85,12 +89,13 @@ export class Mesh implements HasRuntime, AsyncDisposable {
   } = {}): Promise<void> {
     if (this.#draining === undefined) {
       const serving = this.#assembly.runtime.servers.size > 0
+      const { registrar } = this.#assembly.member
       this.#assembly.lifecycle.draining()
       this.#draining = drain({
         clock: this.#assembly.runtime.clock,
         log: this.#assembly.log,
         servers: this.#assembly.runtime.servers,
-        deregister: [],
+        deregister: registrar === undefined ? [] : [() => registrar.deregister()],
         propagationMs: serving ? this.#drainDelayMs() : 0,
         graceMs,
         refuse: () => this.#assembly.gate.refuse(),
@@ -111,22 +116,7 @@ export class Mesh implements HasRuntime, AsyncDisposable {
 
   /** What state the mesh is in, and what is degraded. Never throws. */
   health(): Health {
-    const { state } = this.#assembly.lifecycle
-    const views = this.#assembly.endpoints.view()
-    const degraded = [
-      ...this.#assembly.policies.refused.map((refused) => `policy: ${refused}`),
-      ...this.#assembly.addresses.problems.map((problem) => `discovery: ${problem}`),
-      ...views.flatMap(complaints),
-    ]
-    return {
-      service: this.#assembly.config.service,
-      state,
-      ok: state === 'ready' && degraded.length === 0,
-      degraded,
-      policy: { version: this.#assembly.runtime.snapshot.version, refused: this.#assembly.policies.refused },
-      services: views.map(({ endpoints: _, ...view }) => view),
-      inFlight: this.#assembly.gate.inFlight,
-    }
+    return healthOf(this.#assembly)
   }
 
   /**
@@ -168,7 +158,9 @@ export class Mesh implements HasRuntime, AsyncDisposable {
 
   #drainDelayMs(): number {
     const { drainDelayMs } = this.#assembly.config
-    return drainDelayMs === 'auto' ? 0 : drainDelayMs
+    if (drainDelayMs !== 'auto') return drainDelayMs
+    const registered = (this.#assembly.member.registrar?.status().endpoints.length ?? 0) > 0
+    return registered ? REGISTERED_DELAY_MS : 0
   }
 
   async #close(): Promise<void> {
@@ -180,6 +172,7 @@ export class Mesh implements HasRuntime, AsyncDisposable {
     )
     await closed
     disarm()
+    await this.#assembly.member.close()
   }
 }
 
@@ -189,13 +182,6 @@ export class Mesh implements HasRuntime, AsyncDisposable {
  */
 export function createMesh(options: MeshOptions = {}): Mesh {
   return new Mesh(options)
-}
-
-function complaints({ service, ready, known, available, panic }: ServiceView): string[] {
-  if (!ready) return [`${service}: no endpoint set has arrived yet`]
-  if (known === 0) return [`${service}: no endpoint is known`]
-  if (panic) return [`${service}: only ${available} of ${known} endpoints are healthy, so all are used`]
-  return []
 }
 
 function matchText(match: RouteMatch | undefined): string {

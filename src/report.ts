@@ -1,6 +1,10 @@
 import { inspect } from 'node:util'
-import type { LifecycleState } from './core/runtime.ts'
+import type { PlanePolicyStatus } from './control/plane-feed.ts'
+import type { LifecycleState, Listener } from './core/runtime.ts'
+import type { PlaneSourceStatus } from './discovery/plane.ts'
+import type { RegistrarStatus } from './discovery/registrar.ts'
 import type { ServiceView } from './endpoints/view.ts'
+import type { IdentityHealth } from './identity/identity-health.ts'
 import type { BuiltLayer } from './stack.ts'
 
 /** `mesh.health()`: what state the mesh is in, and what is not as it should be. */
@@ -15,6 +19,23 @@ export interface Health {
   readonly services: readonly Omit<ServiceView, 'endpoints'>[]
   /** Inbound requests being handled now. */
   readonly inFlight: number
+  /** What is served, and how: a listener with `mtls: 'disable'` beside an identity is a public door. */
+  readonly listeners: readonly Listener[]
+  /** Our certificate, whom we believe, and the days that every level of the chain has left; undefined: no identity. */
+  readonly identity: IdentityHealth | undefined
+  /** What the plane says and how old it is; undefined: there is no plane. */
+  readonly plane: PlaneHealth | undefined
+  /** What is meant so and worth knowing, one sentence each. */
+  readonly notes: readonly string[]
+}
+
+export interface PlaneHealth {
+  readonly urls: readonly string[]
+  /** Undefined: the policy is a local one. */
+  readonly policy: PlanePolicyStatus | undefined
+  /** Undefined: addresses are static. */
+  readonly endpoints: PlaneSourceStatus | undefined
+  readonly registration: RegistrarStatus
 }
 
 export interface PolicyHealth {

@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto'
+import type { Config } from './config.ts'
+import { PlanePolicyFeed } from './control/plane-feed.ts'
+import { HttpsPlaneLink } from './control/plane-link.ts'
+import { isMeshError, MeshError } from './core/errors.ts'
+import type { MtlsMode } from './core/identity.ts'
+import type { StateStore } from './core/plane.ts'
+import { readToken } from './core/plane-wire.ts'
+import type { Clock, Logger, Random } from './core/ports.ts'
+import { sources } from './discovery/index.ts'
+import { localAddressTowards } from './discovery/local-address.ts'
+import { LocalFirst } from './discovery/local-first.ts'
+import { PlaneSource } from './discovery/plane.ts'
+import { Registrar } from './discovery/registrar.ts'
+import type { Source } from './discovery/source.ts'
+import { readBundle, rootsPem } from './identity/bundle.ts'
+import { FileSource } from './identity/file-source.ts'
+import { MeshIdentity } from './identity/mesh-identity.ts'
+import { PlaneSource as PlaneCertificates } from './identity/plane-source.ts'
+import { verifyPlane } from './identity/verify-plane.ts'
+import { stateDirectory } from './platform/state-dir.ts'
+import type { SourceDocument } from './policy/document.ts'
+import type { Parsed } from './policy/parse.ts'
+
+/** What the parts of a membership need of the world. */
+export interface MemberDeps {
+  readonly clock: Clock
+  readonly wall: () => number
+  readonly random: Random
+  readonly log: Logger
+}
+
+/** How TLS is used, as the local configuration has it. */
+export interface LocalMtls {
+  readonly outbound: MtlsMode
+  readonly inbound: MtlsMode
+  /** Somebody wrote the outbound mode down: then policy may only be stricter. */
+  readonly written: boolean
+}
+
+/** What connects a process to the others: identity, plane, registry. Of a mesh without a plane, little of it. */
+export interface Member {
+  readonly mtls: LocalMtls
+  readonly identity: MeshIdentity | undefined
+  readonly source: Source
+  /** The registry as a source, for health; undefined where addresses are static. */
+  readonly registry: PlaneSource | undefined
+  readonly registrar: Registrar | undefined
+  readonly planes: readonly string[]
+  /** The feed of the latest start, for health. */
+  readonly followed: () => PlanePolicyFeed | undefined
+  /** The policy of the plane; undefined where there is no plane. Asked at every start. */
+  feed(parse: (source: SourceDocument) => Parsed): PlanePolicyFeed | undefined
+  /** After everything else. */
+  close(): Promise<void>
+}
+
+/**
+ * Builds what the configuration asks for; does no I/O.
+ * @throws {MeshError} TULLE_CONFIG where settings contradict each other
+ */
+export function memberOf(config: Config, deps: MemberDeps): Member {
+  const token = config.joinToken || undefined
+  const urls = config.planes.length > 0 ? config.planes : (readToken(token ?? '')?.urls ?? [])
+  const store = config.stateDir ? stateDirectory(config.stateDir) : undefined
+  const plane = urls.length === 0 ? undefined : planeOf(config, deps, { urls, token, store })
+  const files = filesOf(config, deps)
+  const identity = files ?? plane?.identity
+  const mtls = mtlsOf(config, identity !== undefined)
+  const local = sources.static!({ endpoints: config.endpoints })
+  if (config.discovery === 'plane' && plane === undefined)
+    throw mistake('TULLE_DISCOVERY=plane needs a plane: give TULLE_JOIN_TOKEN or TULLE_PLANE_URL')
+  const registry = config.discovery === 'static' ? undefined : plane?.source
+  let followed: PlanePolicyFeed | undefined
+  return {
+    mtls,
+    identity,
+    planes: urls,
+    followed: () => followed,
+    registry,
+    source: registry === undefined ? local : new LocalFirst(local, registry),
+    registrar: plane?.registrar,
+    feed: (parse) => {
+      followed = plane?.feed(parse)
+      return followed
+    },
+    close: async () => plane?.close(),
+  }
+}
+
+interface PlaneMember {
+  readonly identity: MeshIdentity
+  readonly source: PlaneSource
+  readonly registrar: Registrar
+  feed(parse: (source: SourceDocument) => Parsed): PlanePolicyFeed
+  close(): Promise<void>
+}
+
+interface PlaneFacts {
+  readonly urls: readonly string[]
+  readonly token: string | undefined
+  readonly store: StateStore | undefined
+}
+
+function planeOf(config: Config, deps: MemberDeps, { urls, token, store }: PlaneFacts): PlaneMember {
+  const { service, stateKeys, version, zone, weight } = config
+  const instance = randomUUID()
+  const trustDomain = readToken(token ?? '')?.trustDomain
+  const configured = configuredRoots(config, trustDomain)
+  const link: HttpsPlaneLink = new HttpsPlaneLink({
+    ...deps,
+    urls,
+    token,
+    roots: () => identity.roots ?? configured,
+    trustDomain: () => identity.trustDomain ?? trustDomain,
+    identity: {
+      get current() {
+        return identity.current
+      },
+      refusal: () => identity.refusal(),
+    },
+    verifyPlane: (chain, domain) => verifyPlane(chain, domain, deps.wall()),
+  })
+  const certificates = new PlaneCertificates({ ...deps, service, link, token, trustDomain, store, stateKeys })
+  const identity: MeshIdentity = new MeshIdentity({ ...deps, service, source: certificates })
+  const meta = { weight, ...(version ? { version } : {}), ...(zone ? { zone } : {}) }
+  const registrar = new Registrar({
+    ...deps,
+    link,
+    instance,
+    service,
+    meta,
+    advertise: config.advertise || undefined,
+    hasIdentity: mtlsOf(config, true).inbound !== 'disable',
+    localAddress: () => localAddressTowards(urls[0] as string),
+  })
+  return {
+    identity,
+    source: new PlaneSource({ ...deps, link, store }),
+    registrar,
+    feed: (parse) => new PlanePolicyFeed({ ...deps, link, parse, store, instance, service }),
+    close: () => link.close(),
+  }
+}
+
+function configuredRoots({ trustBundle }: Config, trustDomain: string | undefined): string[] | undefined {
+  if (!trustBundle) return undefined
+  if (trustDomain === undefined) return undefined
+  const bundle = readBundle(trustBundle, trustDomain)
+  if (isMeshError(bundle)) throw mistake(`TULLE_TRUST_BUNDLE: ${bundle.message}`)
+  return rootsPem(bundle)
+}
+
+/** Certificates that somebody else issues and renews: a Kubernetes secret, a cert-manager volume. */
+function filesOf(config: Config, deps: MemberDeps): MeshIdentity | undefined {
+  const { certFile, keyFile, service } = config
+  if (!certFile && !keyFile) return undefined
+  const bundleFile = config.origins.find(({ setting }) => setting.option === 'trustBundle')?.file
+  if (!certFile || !keyFile || bundleFile === undefined)
+    throw mistake(
+      'certificates from files are three: TULLE_CERT_FILE, TULLE_KEY_FILE and TULLE_TRUST_BUNDLE_FILE',
+    )
+  return new MeshIdentity({
+    ...deps,
+    service,
+    source: new FileSource({ ...deps, certFile, keyFile, bundleFile }),
+  })
+}
+
+function mtlsOf({ mtls, inbound, origins }: Config, hasIdentity: boolean): LocalMtls {
+  const written =
+    mtls !== '' && origins.some(({ setting, source }) => setting.option === 'mtls' && source !== 'default')
+  const fallback = hasIdentity ? 'strict' : 'disable'
+  const outbound = mtls === '' ? fallback : mtls
+  const local = { outbound, inbound: inbound.mtls ?? outbound, written }
+  if (!hasIdentity && (local.outbound !== 'disable' || local.inbound !== 'disable'))
+    throw mistake(
+      `mutual TLS (${local.outbound} out, ${local.inbound} in) needs an identity: give TULLE_JOIN_TOKEN, or TULLE_CERT_FILE and TULLE_KEY_FILE`,
+    )
+  return local
+}
+
+function mistake(message: string): MeshError {
+  return new MeshError('TULLE_CONFIG', message, { layer: 'config' })
+}
