@@ -13,8 +13,12 @@ export class Problems {
     return [...this.#current.values()].map(({ text }) => text).join('; ') || undefined
   }
 
-  /** @param mark what makes it another problem than before, which is warned of again; default the text */
-  set(about: string, text: string, mark: string = text): void {
+  /**
+   * Warns once for as long as it is the same problem: times and counts in it may be others each time.
+   * @param why what tells it from another problem; default the text
+   */
+  set(about: string, text: string, why: string = text): void {
+    const mark = why.replace(/\d+/g, '')
     if (this.#current.get(about)?.mark !== mark) this.#log.warn(`identity: ${text}`)
     this.#current.set(about, { text, mark })
   }

@@ -13,8 +13,8 @@ export interface SettledFilesOptions {
   readonly settleMs?: number | undefined
   /** How often the files are looked at, in milliseconds; default 1000. */
   readonly pollMs?: number | undefined
-  /** One reading for each path, in their order. Must not throw. */
-  readonly onSettled: (readings: readonly Reading[]) => void
+  /** One reading for each path, in their order; false: they could not be used, and are told again. Must not throw. */
+  readonly onSettled: (readings: readonly Reading[]) => boolean
 }
 
 /**
@@ -27,7 +27,7 @@ export class SettledFiles {
   readonly #clock: Clock
   readonly #settleMs: number
   readonly #pollMs: number
-  readonly #onSettled: (readings: readonly Reading[]) => void
+  readonly #onSettled: (readings: readonly Reading[]) => boolean
   #closed = false
   #disarm = (): void => {}
   #looking: Promise<void> = Promise.resolve()
@@ -73,8 +73,10 @@ export class SettledFiles {
       return this.#settleMs
     }
     const news = this.#told === undefined || !same(readings, this.#told)
-    this.#read = this.#told = readings
-    if (news) this.#onSettled(readings)
+    this.#read = readings
+    // What is wrong may pass without a change of the files: a certificate that begins in a second.
+    if (news) this.#told = this.#onSettled(readings) ? readings : undefined
+    else this.#told = readings
     return this.#pollMs
   }
 
