@@ -1,22 +1,38 @@
 import { MeshError } from '../../src/core/errors.ts'
-import { MemoryStore } from '../kit/memory-store.ts'
+import type { Store } from '../../src/plane/store.ts'
 
-/** A store whose disk can be full, and whose writes can be held up. */
-export class ScriptedStore extends MemoryStore {
+/** A store in memory whose disk can be full, and whose writes can be held up; handed on, it survives a "restart". */
+export class ScriptedStore implements Store {
+  readonly place = 'memory'
+  readonly content = new Map<string, Uint8Array>()
   /** Keys of the writes that were acknowledged, in order. */
   readonly written: string[] = []
+  /** While true every write rejects and changes nothing. */
+  full = false
   /** Runs before each write takes effect. */
   before: () => Promise<void> = async () => {}
 
-  set full(full: boolean) {
-    this.failure = full ? new MeshError('TULLE_STATE', 'the disk is full') : undefined
+  async read(key: string): Promise<Uint8Array | undefined> {
+    return this.content.get(key)
   }
 
-  override async write(key: string, bytes: Uint8Array): Promise<void> {
+  async list(prefix: string): Promise<string[]> {
+    return [...this.content.keys()].filter((key) => key.startsWith(prefix)).sort()
+  }
+
+  async write(key: string, bytes: Uint8Array): Promise<void> {
+    const copy = Uint8Array.from(bytes)
     await this.before()
-    await super.write(key, bytes)
+    if (this.full) throw new MeshError('TULLE_STATE', 'the disk is full')
+    this.content.set(key, copy)
     this.written.push(key)
   }
+
+  async remove(key: string): Promise<void> {
+    this.content.delete(key)
+  }
+
+  async close(): Promise<void> {}
 
   /** Everything in it as one text, to look for what must not be there. */
   get text(): string {
