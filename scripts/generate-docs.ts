@@ -5,6 +5,7 @@ import { argv, cwd } from 'node:process'
 import { pathToFileURL } from 'node:url'
 import { CODES } from '../src/core/codes.ts'
 import { SETTINGS, type Setting } from '../src/settings.ts'
+import { cliPage } from './cli-page.ts'
 
 /** A table cell: pipes would end it. */
 const cell = (text: string): string => text.replaceAll('|', '\\|')
@@ -56,7 +57,9 @@ ${sections.join('\n')}`
 
 export function configurationPage(): string {
   const rows = (Object.values(SETTINGS) as Setting<unknown>[]).map((setting) => {
-    const also = setting.fallbackVariable === undefined ? '' : `, else \`${setting.fallbackVariable}\``
+    const file = setting.file === true ? ` or \`${setting.variable}_FILE\`` : ''
+    const also =
+      setting.fallbackVariable === undefined ? file : `${file}, else \`${setting.fallbackVariable}\``
     const fallback =
       setting.fallback === undefined
         ? 'required'
@@ -76,6 +79,8 @@ options of \`createMesh\`, the environment, the [policy](policy.md), built-in de
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
+- A \`…_FILE\` variable names a file that holds the value, as Kubernetes and systemd hand out secrets.
+- The [commands](cli.md) that ask a plane read \`TULLE_ADMIN_TOKEN\` or \`TULLE_ADMIN_TOKEN_FILE\`; a service needs neither.
 - An unknown \`TULLE_*\` variable is a warning that names the nearest known one; its value is never printed.
 - A bad value stops \`createMesh\` with \`TULLE_CONFIG\`: the variable, the value and what is accepted.
 - \`npx tulle config\` prints what is in force in an environment, where each value came from, with secrets masked.
@@ -89,6 +94,7 @@ Tracing reads the usual \`OTEL_*\` variables: see [getting started](getting-star
 export const PAGES: Readonly<Record<string, () => string>> = {
   'docs/errors.md': errorsPage,
   'docs/configuration.md': configurationPage,
+  'docs/cli.md': cliPage,
 }
 
 if (import.meta.url === pathToFileURL(argv[1] ?? '').href) {

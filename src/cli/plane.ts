@@ -1,6 +1,8 @@
+import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { MeshError } from '../core/errors.ts'
 import { DEFAULT_DIR } from './admin-token.ts'
+import { hostsFrom } from './check-policy.ts'
 import type { Io } from './io.ts'
 import { lifetime } from './when.ts'
 import type { PlaneSettings, World } from './world.ts'
@@ -17,6 +19,8 @@ interface PlaneOptions {
   readonly caKey?: string
   readonly svidTtl?: number
   readonly admin?: string[]
+  readonly hosts?: string
+  readonly newAdminToken?: boolean
 }
 
 /** `tulle plane`: the small service everybody gets policy, addresses and certificates from. */
@@ -38,12 +42,14 @@ export function registerPlane(program: Command, io: Io, world: World): void {
     .option('--ca-key <file>', 'the private key of --ca-cert, P-256, in PEM')
     .option('--svid-ttl <duration>', 'how long a certificate is good for; default 24h', lifetime)
     .option('--admin <services>', 'services whose certificate is good for what the admin token is', list)
+    .option('--hosts <patterns>', 'host names that hosts: of a policy may claim, as in TULLE_POLICY_HOSTS')
+    .option('--new-admin-token', 'make a new admin token; the old one is good for nothing from then on')
     .addHelpText(
       'after',
       '\nExamples:\n  tulle plane --dev\n  tulle plane --dir /var/lib/tulle --advertise plane.internal --trust-domain prod.example.com\n  tulle plane --ca-cert intermediate.pem --ca-key intermediate-key.pem\n',
     )
     .action(async (options: PlaneOptions) => {
-      const plane = await world.startPlane(settings(options))
+      const plane = await world.startPlane(settings(options, world))
       try {
         io.out(`the plane listens on ${plane.url}, its state is in ${plane.dir}\n`)
         if (plane.adminToken !== undefined) {
@@ -58,7 +64,7 @@ export function registerPlane(program: Command, io: Io, world: World): void {
     })
 }
 
-function settings(options: PlaneOptions): PlaneSettings {
+function settings(options: PlaneOptions, { env, cwd }: World): PlaneSettings {
   const { caCert, caKey, dev = false } = options
   if ((caCert === undefined) !== (caKey === undefined))
     throw new MeshError('TULLE_CONFIG', '--ca-cert and --ca-key belong together', {
@@ -66,17 +72,19 @@ function settings(options: PlaneOptions): PlaneSettings {
       hint: 'Give both, or neither: then the plane makes a root of its own.',
     })
   return {
-    dir: options.dir,
+    dir: resolve(cwd, options.dir),
     port: options.port,
     host: options.host ?? (dev ? '127.0.0.1' : undefined),
     dev,
     advertise: options.advertise,
     trustDomain: options.trustDomain,
     dc: options.dc,
-    caCertFile: caCert,
-    caKeyFile: caKey,
+    caCertFile: caCert && resolve(cwd, caCert),
+    caKeyFile: caKey && resolve(cwd, caKey),
     svidTtlMs: options.svidTtl,
     admins: options.admin ?? [],
+    policyHosts: hostsFrom(options.hosts, env.TULLE_POLICY_HOSTS),
+    newAdminToken: options.newAdminToken === true,
   }
 }
 

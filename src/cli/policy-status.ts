@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { type AdminOptions, asAdmin, withPlane } from './admin.ts'
 import { subscribersWire, versionsWire } from './admin-wire.ts'
 import { Failed, type Io } from './io.ts'
-import { count, table } from './table.ts'
+import { table } from './table.ts'
 import { span } from './when.ts'
 import type { World } from './world.ts'
 
@@ -10,13 +10,16 @@ interface StatusOptions extends AdminOptions {
   readonly strict?: boolean
 }
 
+/** Instances say a word every few seconds: one that is silent so long is gone, and no roll-out waits for it. */
+const SILENT_MS = 60_000
+
 /** `tulle policy status`: which process runs which version, and who refused what. */
 export function registerPolicyStatus(policy: Command, io: Io, world: World): void {
   asAdmin(
     policy
       .command('status')
       .description('which process runs which version of the policy, and who refused one and why')
-      .option('--strict', 'exit with 1 unless every process runs the newest version'),
+      .option('--strict', 'exit with 1 unless every instance that is alive runs the newest version'),
   )
     .addHelpText(
       'after',
@@ -28,23 +31,35 @@ export function registerPolicyStatus(policy: Command, io: Io, world: World): voi
         const asked = await ask(subscribersWire, { method: 'GET', path: '/v1/subscribers' })
         return { sequence: Math.max(0, ...versions.map((one) => one.sequence)), ...asked }
       })
-      const current = subscribers.filter((one) => one.sequence === sequence && one.refused.length === 0)
+      const isSilent = ({ seen }: { readonly seen: number }): boolean => world.wall() - seen > SILENT_MS
+      const alive = subscribers.filter((one) => !isSilent(one))
+      const current = alive.filter((one) => one.sequence === sequence && one.refused.length === 0)
       if (options.json) io.out(`${JSON.stringify({ sequence, subscribers }, null, 2)}\n`)
       else {
         const rows = subscribers.map((one) => [
           one.service,
           one.instance,
           String(one.sequence),
-          one.refused.length > 0 ? 'refused' : one.sequence === sequence ? 'current' : 'behind',
+          stateOf(one, sequence, isSilent(one)),
           `${span(Math.max(0, world.wall() - one.seen))} ago`,
         ])
         const why = subscribers.flatMap(({ instance, refused }) =>
           refused.map((reason) => `refused by ${instance}: ${reason}\n`),
         )
         io.out(
-          `newest version ${sequence}; ${current.length} of ${count(subscribers.length, 'instance')} on it\n${table(['service', 'instance', 'version', 'state', 'seen'], rows)}${why.join('')}`,
+          `newest version ${sequence}; ${current.length} of ${alive.length} instances on it\n${table(['service', 'instance', 'version', 'state', 'seen'], rows)}${why.join('')}`,
         )
       }
-      if (options.strict && current.length < subscribers.length) throw new Failed()
+      if (options.strict && current.length < alive.length) throw new Failed()
     })
+}
+
+function stateOf(
+  one: { readonly sequence: number; readonly refused: readonly string[] },
+  newest: number,
+  silent: boolean,
+): string {
+  if (silent) return 'silent'
+  if (one.refused.length > 0) return 'refused'
+  return one.sequence === newest ? 'current' : 'behind'
 }

@@ -1,10 +1,9 @@
 import { hostname, userInfo } from 'node:os'
 import { HttpsPlaneLink } from '../control/plane-link.ts'
-import { MeshError } from '../core/errors.ts'
+import { verifyPlane } from '../identity/verify-plane.ts'
 import { systemClock, systemWall } from '../platform/clock.ts'
 import { systemRandom } from '../platform/random.ts'
 import { silent } from './silent.ts'
-import { verifyPlane } from './verify-plane.ts'
 import type { World } from './world.ts'
 
 /** The world a command runs in outside of tests. */
@@ -24,15 +23,17 @@ export const processWorld: World = {
       identity,
       roots: () => roots,
       trustDomain: () => trustDomain,
-      verifyPlane: verifyPlane(systemWall),
+      verifyPlane: (chain, domain) => verifyPlane(chain, domain, systemWall()),
       clock: systemClock,
       wall: systemWall,
       random: systemRandom,
       log: silent,
     })
   },
-  async startPlane() {
-    throw new MeshError('TULLE_START', 'this build has no plane', { layer: 'cli' })
+  async startPlane(settings) {
+    // What runs a web server is loaded by the one command that needs it.
+    const { startPlane } = await import('../plane.ts')
+    return startPlane(settings)
   },
   stopped: () =>
     new Promise((resolve) => {

@@ -19,7 +19,7 @@ export function registerToken(program: Command, io: Io, world: World): void {
   asAdmin(
     token
       .command('create')
-      .description('make a join token for a service, and print it: the plane keeps only its hash')
+      .description('make a join token for a service, and print it: it is shown this once')
       .argument('<service>', 'the service whose certificate it is good for')
       .option('--expires <duration>', 'after this it is good for nothing: 12h, 30d, 4w', lifetime)
       .option('--uses <n>', 'how many processes may join with it; default any number', uses),

@@ -45,13 +45,17 @@ export interface PlaneSettings {
   readonly svidTtlMs?: number | undefined
   /** Services whose SVID may write policy and make tokens. */
   readonly admins: readonly string[]
+  /** Host names or addresses that tokens name. */
   readonly advertise?: readonly string[] | undefined
+  /** Host names a policy may claim. */
+  readonly policyHosts?: readonly string[] | undefined
+  readonly newAdminToken: boolean
 }
 
 export interface RunningPlane {
   readonly url: string
-  /** Made at the first start of a state directory; undefined afterwards. */
-  readonly adminToken?: string | undefined
+  /** Where it was made by this start. */
+  readonly adminToken: string | undefined
   readonly adminTokenFile: string
   readonly dir: string
   /** A join token that is good for any service: of a plane for development only. */

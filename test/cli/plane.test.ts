@@ -64,7 +64,8 @@ test('what is asked for reaches the plane', async () => {
     '--admin',
     'deploy, ci',
   ]
-  await tulle(at, 'plane', ...flags, ...more)
+  const last = ['--hosts', '*.example.com', '--new-admin-token']
+  await tulle(at, 'plane', ...flags, ...more, ...last)
   assert.deepEqual(at.started, {
     dir: '/s',
     port: 7400,
@@ -73,10 +74,12 @@ test('what is asked for reaches the plane', async () => {
     advertise: ['plane.internal', '10.0.0.1'],
     trustDomain: 'prod.test',
     dc: 'eu',
-    caCertFile: 'c.pem',
-    caKeyFile: 'k.pem',
+    caCertFile: '/nowhere/c.pem',
+    caKeyFile: '/nowhere/k.pem',
     svidTtlMs: 12 * 3_600_000,
     admins: ['deploy', 'ci'],
+    policyHosts: ['*.example.com'],
+    newAdminToken: true,
   })
 })
 

@@ -38,6 +38,14 @@ test('--strict waits for a roll-out by its exit code', async () => {
   assert.equal((await tulle(world(runs('a-1', 7)), 'policy', 'status', '--strict')).code, 0)
 })
 
+test('who has been silent for a minute is gone, and no roll-out waits for it', async () => {
+  const gone = { ...runs('a-2', 6), seen: NOW - 61_000 }
+  const { code, out } = await tulle(world(runs('a-1', 7), gone), 'policy', 'status', '--strict')
+  assert.equal(code, 0)
+  assert.match(out, /^newest version 7; 1 of 1 instances on it$/m)
+  assert.match(out, /^a +a-2 +6 +silent +61 s ago$/m)
+})
+
 test('--json has the newest version and every instance', async () => {
   const { out } = await tulle(world(runs('a-1', 7)), 'policy', 'status', '--json')
   assert.deepEqual(JSON.parse(out), { sequence: 7, subscribers: [runs('a-1', 7)] })
