@@ -110,6 +110,12 @@ export function assemble(config: Config, whole: Whole): Assembly {
       if (event === 'added') registrar?.listen(listener)
       else registrar?.leave(listener)
     },
+    retire: async ({ listener }: DrainingServer) => {
+      if (listener === undefined || registrar === undefined) return
+      const delayMs = leavingDelayMs(config, member)
+      registrar.leave(listener)
+      if (delayMs > 0) await new Promise<void>((resolve) => void clock.after(delayMs, resolve))
+    },
     endpoints,
     own,
     inboundRoute: plan.routes.at(-1)!,
@@ -119,6 +125,15 @@ export function assemble(config: Config, whole: Whole): Assembly {
   }
   const runtime = new MeshRuntime(world, compile([], policyPieces, { version: BUILT_IN }).snapshot)
   return { config, log, gate, endpoints, policies, addresses, member, lifecycle, runtime, own }
+}
+
+/** How long callers take to learn from the registry that an instance is leaving, in milliseconds (ARCHITECTURE 12). */
+const REGISTERED_DELAY_MS = 5000
+
+/** How long what is leaving goes on accepting, in milliseconds. */
+export function leavingDelayMs({ drainDelayMs }: Config, { registrar }: Member): number {
+  if (drainDelayMs !== 'auto') return drainDelayMs
+  return (registrar?.status().endpoints.length ?? 0) > 0 ? REGISTERED_DELAY_MS : 0
 }
 
 /** How endpoints get their layers: the transport of the protocol with the endpoint's stack above it. */

@@ -1,5 +1,5 @@
 import { getGlobalDispatcher } from 'undici'
-import { type Assembly, assemble } from './assembly.ts'
+import { type Assembly, assemble, leavingDelayMs } from './assembly.ts'
 import { type MeshOptions, readConfig } from './config.ts'
 import { nearest } from './control/nearest.ts'
 import { MeshError } from './core/errors.ts'
@@ -15,9 +15,6 @@ import { Description, type Health } from './report.ts'
 import { drain } from './server/drain.ts'
 import { createServe } from './server/http.ts'
 import { type BuiltLayer, buildEndpoint } from './stack.ts'
-
-/** How long callers take to learn from the registry that an instance is leaving, in milliseconds (ARCHITECTURE 12). */
-const REGISTERED_DELAY_MS = 5000
 
 /**
  * One process's part in the mesh: what a service calls others with, and what it is called through. Made by
@@ -96,7 +93,7 @@ export class Mesh implements HasRuntime, AsyncDisposable {
         log: this.#assembly.log,
         servers: this.#assembly.runtime.servers,
         deregister: registrar === undefined ? [] : [() => registrar.deregister()],
-        propagationMs: serving ? this.#drainDelayMs() : 0,
+        propagationMs: serving ? leavingDelayMs(this.#assembly.config, this.#assembly.member) : 0,
         graceMs,
         refuse: () => this.#assembly.gate.refuse(),
       })
@@ -154,13 +151,6 @@ export class Mesh implements HasRuntime, AsyncDisposable {
   detached<T>(fn: () => T): T {
     const { deadline: _, scope: __, ...rest } = ambientStore.get() ?? {}
     return ambientStore.run(rest, fn)
-  }
-
-  #drainDelayMs(): number {
-    const { drainDelayMs } = this.#assembly.config
-    if (drainDelayMs !== 'auto') return drainDelayMs
-    const registered = (this.#assembly.member.registrar?.status().endpoints.length ?? 0) > 0
-    return registered ? REGISTERED_DELAY_MS : 0
   }
 
   async #close(): Promise<void> {

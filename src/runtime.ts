@@ -40,6 +40,8 @@ export interface World {
   /** A server begins to take part in the mesh, or ceases to. */
   readonly onServer: (server: DrainingServer, event: 'added' | 'removed') => void
   readonly endpoints: Endpoints
+  /** Takes a server out of the registry, and waits until callers know. */
+  retire(server: DrainingServer): Promise<void>
   /** Where inbound layers keep what they count. */
   readonly own: ServiceState
   readonly inboundRoute: Route
@@ -104,6 +106,11 @@ export class MeshRuntime implements Runtime {
 
   shutdown(options?: { readonly graceMs?: number | undefined }): Promise<void> {
     return this.#world.shutdown(options)
+  }
+
+  retire(server: DrainingServer): Promise<void> {
+    // A drain of the whole mesh has told the registry already.
+    return this.state === 'ready' ? this.#world.retire(server) : Promise.resolve()
   }
 
   /**

@@ -44,6 +44,11 @@ export interface Runtime {
   readonly tracing: TracingPort
   readonly servers: ServerRegistry
   /**
+   * For a server that is about to close by itself: takes it out of the registry and resolves when its callers have had
+   * the time to learn of it. It goes on accepting until then.
+   */
+  retire?(server: DrainingServer): Promise<void>
+  /**
    * Drains and closes the mesh, as the terminating signal asks. Safe to call again.
    * @param options.graceMs how long requests in flight may take, in milliseconds; default the mesh's own
    */

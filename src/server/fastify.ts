@@ -104,7 +104,7 @@ export const meshPlugin: FastifyPluginCallback<MeshPluginOptions> = fastifyPlugi
         }
       },
     )
-    fastify.addHook('preClose', () => comeToRest(draining, runtime.clock, graceMs))
+    fastify.addHook('preClose', () => comeToRest(runtime, draining, graceMs))
     done()
   },
   { fastify: '5.x', name: 'tulle' },

@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { MeshError } from '../core/errors.ts'
 import type { MtlsMode } from '../core/identity.ts'
-import type { Clock } from '../core/ports.ts'
 import type { PathMode, Runtime } from '../core/runtime.ts'
 import { type Application, type Served, served, upgradeOf } from './application.ts'
 import type { DrainingHttp } from './draining-http.ts'
@@ -69,7 +68,7 @@ export function createServe(
     draining.listensAs(mtls)
     if (runtime.state === 'draining' || runtime.state === 'closed') {
       // Nobody will drain it any more.
-      await comeToRest(draining, runtime.clock, 0)
+      await comeToRest(runtime, draining, 0)
       const message = 'mesh.serve began to listen when the mesh was already shutting down.'
       throw new MeshError('TULLE_CLOSED', message, { layer: 'server' })
     }
@@ -160,17 +159,18 @@ class Serving implements MeshServer {
   }
 
   async #close(graceMs: number): Promise<void> {
-    await comeToRest(this.#draining, this.#runtime.clock, graceMs)
+    await comeToRest(this.#runtime, this.#draining, graceMs)
     this.#forget()
     this.#runtime.servers.remove(this.#draining)
   }
 }
 
-/** The drain of one server by itself. */
-export async function comeToRest(draining: DrainingHttp, clock: Clock, graceMs: number): Promise<void> {
-  const grace = new AbortController()
-  const disarm = clock.after(graceMs, () => grace.abort())
+/** The drain of one server by itself: out of the registry first, accepting until its callers know. */
+export async function comeToRest(runtime: Runtime, draining: DrainingHttp, graceMs: number): Promise<void> {
   draining.announce()
+  await runtime.retire?.(draining)
+  const grace = new AbortController()
+  const disarm = runtime.clock.after(graceMs, () => grace.abort())
   await draining.finish(grace.signal)
   disarm()
   draining.destroy()
