@@ -8,16 +8,19 @@ export class Connections {
   readonly #limits: ServerLimits
   readonly #open = new Set<Socket>()
   readonly #perPeer = new Map<string, number>()
+  readonly #silent: boolean
 
-  constructor(limits: ServerLimits) {
+  /** @param silent a plaintext word would only confuse who expects TLS */
+  constructor(limits: ServerLimits, silent = false) {
     this.#limits = limits
+    this.#silent = silent
   }
 
   get size(): number {
     return this.#open.size
   }
 
-  /** False: there were too many, and this one has been told so. */
+  /** False: there were too many, and this one is being ended. */
   admit(socket: Socket): boolean {
     // Whatever happens to a socket, at any time of its life: an error that nobody hears would end the process.
     socket.on('error', () => {})
@@ -27,6 +30,10 @@ export class Connections {
     const full = maxConnections > 0 && this.#open.size >= maxConnections
     // Local pipes have no address, and are one peer only by accident.
     if (full || (peer !== '' && maxConnectionsPerPeer > 0 && ofPeer >= maxConnectionsPerPeer)) {
+      if (this.#silent) {
+        socket.destroy()
+        return false
+      }
       const message = full
         ? 'This server has too many connections.'
         : 'This address has too many connections here.'

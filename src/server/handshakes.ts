@@ -5,8 +5,9 @@ import type { Identity, IdentityChange } from '../core/identity.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { closeAfterRenewal, closeAt } from './ageing.ts'
 import { objectionTo } from './door.ts'
+import { handshakeReason } from './handshake-reason.ts'
 import { peerChain } from './peer-chain.ts'
-import { RefusalLog } from './refusal-log.ts'
+import { kindOf, RefusalLog } from './refusal-log.ts'
 import { remember, type Secured } from './secured.ts'
 
 /** Of the time for a handshake, the share in which the first byte must come: a TLS client speaks at once. */
@@ -118,12 +119,10 @@ export class Handshakes {
     }
   }
 
-  #failed(error: Error & { code?: string; reason?: string }, socket: TLSSocket): void {
+  #failed(error: Error & { code?: string }, socket: TLSSocket): void {
     socket.on('error', () => {})
     const { authorizationError } = socket as { authorizationError?: unknown }
-    const reason =
-      typeof authorizationError === 'string' ? authorizationError : (error.code ?? 'handshake failed')
-    this.#refuse(reason, { code: 'TULLE_TLS' }, socket)
+    this.#refuse(handshakeReason(authorizationError, error.code), { code: 'TULLE_TLS' }, socket)
   }
 
   #refuse(reason: string, fields: { readonly code: string }, socket: Socket): void {
@@ -131,7 +130,8 @@ export class Handshakes {
     const address = socket.remoteAddress
     socket.destroy()
     this.#refusals.warn('refused a connection', reason, { ...fields, address })
-    if (events.wants('connection-refused')) events.emit('connection-refused', { reason, peer: address })
+    if (events.wants('connection-refused'))
+      events.emit('connection-refused', { reason: kindOf(reason), peer: address })
   }
 
   #changed(change: IdentityChange): void {

@@ -54,7 +54,7 @@ export function limitedServer(
   // Past its own maximum Node drops headers silently; ours are counted, and too many refused, in canonical.ts.
   server.maxHeadersCount = 0
   server.timeout = limits.idleTimeoutMs
-  const connections = new Connections(limits)
+  const connections = new Connections(limits, mtls !== 'disable')
   const draining = new DrainingHttp(runtime.service, server, runtime.clock, connections)
   admitConnections(runtime, server, connections, mtls, limits)
   server.on('timeout', (socket: Socket) => {

@@ -21,10 +21,10 @@ export class RefusalLog {
     this.#log = log
   }
 
-  /** @param reason of a bounded number of texts: what is counted as one kind */
   warn(message: string, reason: string, fields: object): void {
     const now = this.#clock.now()
-    const key = this.#kinds.size < MAX_KINDS || this.#kinds.has(reason) ? reason : ''
+    const given = kindOf(reason)
+    const key = this.#kinds.size < MAX_KINDS || this.#kinds.has(given) ? given : ''
     const kind = this.#kinds.get(key) ?? { nextMs: now, unsaid: 0 }
     this.#kinds.set(key, kind)
     if (now < kind.nextMs) {
@@ -36,4 +36,9 @@ export class RefusalLog {
     kind.unsaid = 0
     this.#log.warn(message, { reason, ...fields, ...more })
   }
+}
+
+/** A reason without what is each certificate's own: what is counted as one. */
+export function kindOf(reason: string): string {
+  return reason.replace(/\b[0-9A-F]{12,}\b/gi, '…')
 }
