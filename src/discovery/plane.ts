@@ -216,8 +216,11 @@ export class PlaneSource implements Source {
       this.#heardMs = this.#options.clock.now() - kept.ageMs
       this.#options.log.warn(`endpoints as kept ${Math.round(kept.ageMs / 1000)} s ago are in use`)
     }
-    const missing = [...kept.sets.services].filter(([name]) => !this.#sets.has(name))
-    const known = this.#source === 'plane' ? this.#known : kept.sets.known
+    const planeAnswered = this.#source === 'plane'
+    const missing = [...kept.sets.services].filter(
+      ([name]) => !this.#sets.has(name) && (!planeAnswered || this.#watches.has(name)),
+    )
+    const known = planeAnswered ? this.#known : kept.sets.known
     this.#take({ services: new Map(missing), known })
   }
 }

@@ -104,8 +104,8 @@ export class Registrar implements Part {
     const late = new AbortController()
     const bound = new Promise<never>((_, reject) => {
       const giveUp = () => {
-        late.abort()
         reject(new Error(`no answer within ${LEAVE_MS} ms`))
+        late.abort()
       }
       this.#disarm = clock.after(LEAVE_MS, giveUp)
     })
