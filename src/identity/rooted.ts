@@ -18,14 +18,14 @@ export function stillRooted(
 ): boolean {
   const [leaf, ...rest] = readAll(chain.slice(0, MAX_CHAIN))
   if (leaf === undefined) return false
-  const believed = readAll(roots).filter((root) => inTime(root, wallMs))
+  const believed = readAll(roots)
   const waiting = [leaf]
-  const unused = new Set(rest.filter((each) => each.ca && inTime(each, wallMs)))
+  const unused = new Set(rest)
   for (let each = waiting.pop(); each !== undefined; each = waiting.pop()) {
     const certificate = each
-    if (believed.some((root) => signed(root, certificate))) return true
+    if (believed.some((root) => signed(root, certificate, wallMs))) return true
     for (const above of unused) {
-      if (!signed(above, certificate)) continue
+      if (!signed(above, certificate, wallMs)) continue
       unused.delete(above)
       waiting.push(above)
     }
@@ -47,9 +47,9 @@ function inTime(certificate: X509Certificate, wallMs: number): boolean {
 }
 
 /** By name, key identifier and key usage first: that is cheap, and most pairs end there. */
-function signed(above: X509Certificate, below: X509Certificate): boolean {
+function signed(above: X509Certificate, below: X509Certificate, wallMs: number): boolean {
   try {
-    return above.ca && below.checkIssued(above) && below.verify(above.publicKey)
+    return above.ca && below.checkIssued(above) && below.verify(above.publicKey) && inTime(above, wallMs)
   } catch {
     return false
   }
