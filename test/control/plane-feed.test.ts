@@ -7,7 +7,7 @@ import { MeshError } from '../../src/core/errors.ts'
 import type { AckWire } from '../../src/core/plane-wire.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { FakeLink, settled } from '../kit/fake-link.ts'
-import { MemoryStore } from '../kit/memory-store.ts'
+import { MemoryState } from '../kit/memory-state.ts'
 import { parsePolicy } from '../kit/policy.ts'
 
 const service = (name: string, timeout = '1s'): string =>
@@ -21,7 +21,7 @@ const inForce = ({ documents }: PolicyUpdate): readonly string[] =>
 
 const WALL = 1_700_000_000_000
 
-function world(store = new MemoryStore()) {
+function world(store = new MemoryState()) {
   const link = new FakeLink()
   const clock = new ManualClock()
   const logged: string[] = []
@@ -116,7 +116,7 @@ test('FAULTS 33: an older policy is refused, and so is another one under the num
 })
 
 test('FAULTS 33: what an earlier run kept bounds the sequence of the next', async () => {
-  const store = new MemoryStore()
+  const store = new MemoryState()
   store.put('policy.json', { savedMs: WALL - 60_000, ...policy(9, { a: service('orders') }) })
   const { feed, poll, later } = world(store)
   const start = feed.start(new AbortController().signal)
@@ -130,7 +130,7 @@ test('FAULTS 33: what an earlier run kept bounds the sequence of the next', asyn
 })
 
 test('FAULTS 20, 31: with the plane down at the start, what was kept is in force at once, with its age', async () => {
-  const store = new MemoryStore()
+  const store = new MemoryState()
   store.put('policy.json', { savedMs: WALL - 60_000, ...policy(9, { a: service('orders') }) })
   const { feed, clock, poll, says, updates } = world(store)
   const start = feed.start(new AbortController().signal)
@@ -187,7 +187,7 @@ test('FAULTS 21: with the plane gone later, everything stays in force while its 
 })
 
 test('a kept policy that must not be believed is not used, and said', async () => {
-  const store = new MemoryStore()
+  const store = new MemoryState()
   store.read = () => Promise.reject(new MeshError('TULLE_STATE', 'policy.json has mode 0644'))
   const one = world(store)
   await one.started()
@@ -195,7 +195,7 @@ test('a kept policy that must not be believed is not used, and said', async () =
   assert.ok(one.logged.some((line) => line.includes('policy.json has mode 0644')))
   await one.feed.close()
   for (const text of ['{', '[]', '{"sequence":1}', '{"savedMs":1,"sequence":-1,"documents":[]}']) {
-    const broken = new MemoryStore()
+    const broken = new MemoryState()
     broken.put('policy.json', text)
     const other = world(broken)
     await other.started()
@@ -205,7 +205,7 @@ test('a kept policy that must not be believed is not used, and said', async () =
 })
 
 test('a disk that is full takes no policy away', async () => {
-  const store = new MemoryStore()
+  const store = new MemoryState()
   store.write = () => Promise.reject(new MeshError('TULLE_STATE', 'no space left on device'))
   const { feed, started, logged } = world(store)
   await started(policy(1, { a: service('orders') }))

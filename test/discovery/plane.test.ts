@@ -8,13 +8,13 @@ import { PlaneSource } from '../../src/discovery/plane.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { sourceContract } from '../contract/source.ts'
 import { FakeLink, settled } from '../kit/fake-link.ts'
-import { MemoryStore } from '../kit/memory-store.ts'
+import { MemoryState } from '../kit/memory-state.ts'
 
 const WALL = 1_700_000_000_000
 const at = (port: number): EndpointWire => ({ address: '10.0.0.1', port })
 const ORDERS = [at(4001), at(4002)]
 
-function world(store = new MemoryStore()) {
+function world(store = new MemoryState()) {
   const link = new FakeLink()
   const clock = new ManualClock()
   const logged: string[] = []
@@ -187,7 +187,7 @@ test('FAULTS 26: 10,000 mutations of an answer never throw, and only whole sets 
 })
 
 test('FAULTS 20: with the plane down at the start, what an earlier run kept is used, with its age', async () => {
-  const store = new MemoryStore()
+  const store = new MemoryState()
   store.put('endpoints.json', { savedMs: WALL - 5000, services: { orders: ORDERS }, known: ['orders'] })
   const { source, link, watch, says, later } = world(store)
   const start = source.start(new AbortController().signal)
@@ -211,7 +211,7 @@ test('what was kept is not used while the plane answers, and is where it hangs',
     services: { orders: ORDERS, stock: ORDERS },
     known: ['orders', 'stock'],
   }
-  const store = new MemoryStore()
+  const store = new MemoryState()
   store.put('endpoints.json', kept)
   const { source, link, watch, says, later } = world(store)
   const start = source.start(new AbortController().signal)
@@ -266,7 +266,7 @@ test('FAULTS 21: with the plane gone later the last sets stay, their age grows, 
 })
 
 test('sets are kept when they change, a second later and once, with those of services not watched now', async () => {
-  const store = new MemoryStore()
+  const store = new MemoryState()
   store.put('endpoints.json', {
     savedMs: WALL - 5000,
     services: { billing: [at(1)], gone: [at(2)] },
@@ -292,7 +292,7 @@ test('sets are kept when they change, a second later and once, with those of ser
 
 test('kept endpoints that must not be believed are not used, and said', async () => {
   for (const text of ['{', '{}', { savedMs: 1, services: { orders: [at(0)] }, known: [] }]) {
-    const store = new MemoryStore()
+    const store = new MemoryState()
     store.put('endpoints.json', text)
     const { source, link, logged } = world(store)
     const start = source.start(new AbortController().signal)

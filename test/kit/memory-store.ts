@@ -1,30 +1,46 @@
-import type { StateStore } from '../../src/core/plane.ts'
+import { MeshError } from '../../src/core/errors.ts'
+import { isKey, type Store } from '../../src/plane/store.ts'
 
-/** A state directory in memory. */
-export class MemoryStore implements StateStore {
-  readonly place = 'the memory of the test'
-  readonly files = new Map<string, Uint8Array>()
-  readonly writes: string[] = []
+/** A store that forgets, and that fails when told to. */
+export class MemoryStore implements Store {
+  readonly place = 'memory'
+  readonly content: Map<string, Uint8Array>
+  /** What the next writes and removals reject with; undefined: they succeed. */
+  failure: Error | undefined
+  #closed = false
 
-  async read(name: string): Promise<Uint8Array | undefined> {
-    return this.files.get(name)
+  constructor(content: Map<string, Uint8Array> = new Map()) {
+    this.content = content
   }
 
-  async write(name: string, content: Uint8Array): Promise<void> {
-    this.writes.push(name)
-    this.files.set(name, content)
+  async read(key: string): Promise<Uint8Array | undefined> {
+    this.#check(key)
+    return this.content.get(key)
   }
 
-  async remove(name: string): Promise<void> {
-    this.files.delete(name)
+  async list(prefix: string): Promise<string[]> {
+    this.#check('any')
+    return [...this.content.keys()].filter((key) => key.startsWith(prefix)).sort()
   }
 
-  /** As parsed JSON. */
-  json(name: string): Record<string, unknown> {
-    return JSON.parse(new TextDecoder().decode(this.files.get(name))) as Record<string, unknown>
+  async write(key: string, bytes: Uint8Array): Promise<void> {
+    this.#check(key)
+    if (this.failure !== undefined) throw this.failure
+    this.content.set(key, Uint8Array.from(bytes))
   }
 
-  put(name: string, value: unknown): void {
-    this.files.set(name, new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value)))
+  async remove(key: string): Promise<void> {
+    this.#check(key)
+    if (this.failure !== undefined) throw this.failure
+    this.content.delete(key)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+  }
+
+  #check(key: string): void {
+    if (this.#closed) throw new MeshError('TULLE_CLOSED', 'the store is closed')
+    if (!isKey(key)) throw new TypeError(`not a key of the store: ${JSON.stringify(key)}`)
   }
 }
