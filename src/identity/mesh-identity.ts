@@ -12,6 +12,9 @@ import { instantOf, spanOf } from './time-text.ts'
 import { tlsMaterial } from './tls-material.ts'
 import { missing } from './trust.ts'
 
+/** How many intermediates are remembered. */
+const KNOWN = 5
+
 export interface MeshIdentityOptions {
   readonly service: string
   readonly source: IdentitySource
@@ -38,6 +41,8 @@ export class MeshIdentity implements Identity, Part {
   #credentials: Credentials | undefined
   #trust: Trust | undefined
   #roots: readonly string[] | undefined
+  /** Of our own chains, the newest first: peers have the same, or those of a little earlier. */
+  #intermediates: readonly Uint8Array[] = []
   #generation = 0
   /** What came and could not be used: what was there before is still in force. */
   #unusable: string | undefined
@@ -96,11 +101,13 @@ export class MeshIdentity implements Identity, Part {
     const trust = this.#trust
     if (trust === undefined) return this.refusal() ?? untrusting()
     const { denied, bundle } = trust
-    return judge(chain, { trustDomain: bundle.trustDomain, denied, wallMs: this.#wall(), expected })
+    const links = this.#credentials?.chain.slice(1)
+    return judge(chain, { trustDomain: bundle.trustDomain, denied, wallMs: this.#wall(), expected, links })
   }
 
   objection(peer: VerifiedPeer): MeshError | undefined {
-    return this.#trust === undefined ? untrusting() : this.#objections.of(peer, this.#trust, this.#wall())
+    if (this.#trust === undefined) return untrusting()
+    return this.#objections.of(peer, this.#trust, this.#intermediates, this.#wall())
   }
 
   onChange(listener: (change: IdentityChange) => void): () => void {
@@ -154,6 +161,8 @@ export class MeshIdentity implements Identity, Part {
     this.#generation += 1
     this.#id = id
     this.#credentials = credentials
+    const above = credentials.chain.slice(1)
+    this.#intermediates = [...above, ...missing(this.#intermediates, above)].slice(0, KNOWN)
     this.#current = Object.freeze({
       generation: this.#generation,
       context: made.context,

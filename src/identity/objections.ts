@@ -16,23 +16,32 @@ interface Verdict {
 export class Objections {
   readonly #verdicts = new WeakMap<VerifiedPeer, Verdict>()
 
-  of(peer: VerifiedPeer, trust: Trust, wallMs: number): MeshError | undefined {
+  /**
+   * @param known intermediates that came with our own certificates, DER: some versions of Node give servers a peer's leaf
+   * alone (`peer-chain.ts`)
+   */
+  of(peer: VerifiedPeer, trust: Trust, known: readonly Uint8Array[], wallMs: number): MeshError | undefined {
     if (wallMs > peer.notAfterMs)
       return outOfTime(
         { id: peer.id, notBeforeMs: Number.NEGATIVE_INFINITY, notAfterMs: peer.notAfterMs },
         wallMs,
       )
-    const known = this.#verdicts.get(peer)
-    if (known?.trust === trust) return known.objection
-    const objection = distrusted(peer, trust, wallMs)
+    const before = this.#verdicts.get(peer)
+    if (before?.trust === trust) return before.objection
+    const objection = distrusted(peer, trust, known, wallMs)
     this.#verdicts.set(peer, { trust, objection })
     return objection
   }
 }
 
-function distrusted({ id, chain }: VerifiedPeer, trust: Trust, wallMs: number): MeshError | undefined {
+function distrusted(
+  { id, chain }: VerifiedPeer,
+  trust: Trust,
+  known: readonly Uint8Array[],
+  wallMs: number,
+): MeshError | undefined {
   if (trust.denied.has(id)) return refuse(`The peer ${id} is banned.`)
-  if (!stillRooted(chain, trust.bundle.roots, wallMs))
+  if (!stillRooted([...chain, ...known], trust.bundle.roots, wallMs))
     return refuse(`The certificate of ${id} leads to none of the roots that are trusted now.`)
   return undefined
 }
