@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { checkIdentity } from '../../../src/cli/check/identity.ts'
+import { keptIdentity, readKept } from '../../../src/cli/check/kept.ts'
+import { planeTarget } from '../../../src/cli/check/target.ts'
+import { writeBundle } from '../../../src/identity/bundle.ts'
+import { TestCa } from '../../kit/certificates.ts'
+import { NOW, tokenText } from '../../kit/command.ts'
+
+const ca = TestCa.create({ wall: () => NOW, lifetimeMs: 365 * 86_400_000 })
+const below = ca.intermediate({ lifetimeMs: 3 * 86_400_000 })
+
+/** A state directory as a running service leaves it. */
+async function state(t: TestContext, service = 'orders'): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'tulle-kept-'))
+  t.after(() => rm(dir, { recursive: true, force: true }))
+  const svid = below.issue({ service })
+  const write = (name: string, content: object) =>
+    writeFile(join(dir, name), JSON.stringify(content), { mode: 0o600 })
+  const chain = svid.chain.map((der) => Buffer.from(der).toString('base64'))
+  await write('identity.json', { service, key: svid.keyPem, chain })
+  const trust = { trustDomain: 'test.example', bundle: writeBundle([ca.root], 1), denied: [] }
+  await write('trust.json', { confirmedMs: NOW - 3_600_000, trust })
+  await write('policy.json', { savedMs: NOW, sequence: 7, documents: [] })
+  return dir
+}
+
+const config = { service: 'orders', joinToken: undefined, certFile: undefined }
+
+test('days left are told of every level: certificate, intermediate, root, and of the bundle its age', async (t) => {
+  const kept = await readKept(await state(t), 'orders')
+  const findings = await checkIdentity(config, kept, NOW)
+  assert.deepEqual(
+    findings.map(({ verdict, says }) => `${verdict} ${says.replace(/ \(.*?\)| [0-9a-f]{16}/g, '')}`),
+    [
+      'pass the certificate is good for 24 h more, until 2026-11-22 06:00:00Z',
+      'warn the intermediate is good for 3 d more, until 2026-11-24 06:00:00Z',
+      'pass the root is good for 365 d more, until 2027-11-21 06:00:00Z',
+      'pass the trust bundle was confirmed by the plane 60 min ago',
+    ],
+  )
+})
+
+test('what was kept is shown to the plane as long as it is good, and the kept bundle is what a plane must prove itself by', async (t) => {
+  const kept = await readKept(await state(t), 'orders')
+  const identity = keptIdentity(kept, NOW)
+  assert.equal(identity?.current?.notAfterMs, NOW + 86_400_000)
+  assert.equal(keptIdentity(kept, NOW + 2 * 86_400_000), undefined)
+  const token = tokenText('join', { service: 'orders' })
+  const target = planeTarget({ planes: [], joinToken: token, trustBundle: undefined }, kept, identity)
+  assert.deepEqual(target?.urls, ['https://plane.test:7400'])
+  assert.deepEqual(target?.roots, [ca.rootPem])
+  assert.equal(kept.policy?.policy.sequence, 7)
+})
+
+test('a state directory of another service, and a damaged file, are failures that say what is lost', async (t) => {
+  const foreign = await readKept(await state(t, 'stock'), 'orders')
+  assert.match(foreign.trouble[0]?.says ?? '', /belongs to the service "stock"/)
+  const dir = await state(t)
+  await writeFile(join(dir, 'policy.json'), '{')
+  const damaged = await readKept(dir, 'orders')
+  assert.match(damaged.trouble[0]?.says ?? '', /policy\.json in .* is damaged/)
+})
+
+test('neither token nor certificate: how to get one', async () => {
+  const [finding] = await checkIdentity(config, { roots: [], trouble: [] }, NOW)
+  assert.equal(finding?.hint, 'Without one this service cannot join: tulle token create orders')
+})
+
+test('certificates from files are looked at too', async (t) => {
+  const dir = await state(t)
+  const certFile = join(dir, 'tls.crt')
+  const look = () => checkIdentity({ ...config, certFile }, { roots: [], trouble: [] }, NOW)
+  assert.match((await look())[0]?.says ?? '', /^TULLE_CERT_FILE cannot be read: ENOENT/)
+  await writeFile(certFile, 'nothing')
+  assert.match((await look())[0]?.says ?? '', /holds no certificate/)
+  await writeFile(certFile, below.issue().chainPem.join(''))
+  assert.deepEqual(
+    (await look()).map(({ verdict }) => verdict),
+    ['pass', 'warn'],
+  )
+})
+
+test('a configured bundle names the trust domain by its root', () => {
+  const none = { roots: [], trouble: [] }
+  const target = planeTarget(
+    { planes: ['https://a:1'], joinToken: undefined, trustBundle: ca.rootPem },
+    none,
+    undefined,
+  )
+  assert.deepEqual([target?.trustDomain, target?.roots], ['test.example', [ca.rootPem]])
+  assert.equal(
+    planeTarget({ planes: [], joinToken: undefined, trustBundle: undefined }, none, undefined),
+    undefined,
+  )
+})
