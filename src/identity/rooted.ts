@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { readCertificate } from './certificate.ts'
 
-/** A chain longer than this is no chain of a mesh, and each of its certificates may cost a verification. */
-const MAX_CHAIN = 10
+/** More than a chain and what is known beside it; each certificate may cost a verification. */
+const MAX_CHAIN = 20
 
 /**
  * Whether a leaf still has a root among `roots`: from the leaf through certificates that came with it, each signed by the

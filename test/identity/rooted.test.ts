@@ -84,3 +84,18 @@ test('what cannot be read is rooted nowhere', () => {
   assert.ok(!stillRooted([Uint8Array.of(1, 2, 3)], [ca.root], now))
   assert.ok(!stillRooted([leaf!, Uint8Array.of(1)], [ca.root], now))
 })
+
+test('a leaf that came alone is rooted by intermediates that are known, and only by its own', () => {
+  const middle = ca.intermediate()
+  const [leaf, link] = middle.issue().chain
+  assert.ok(!stillRooted([leaf!], [ca.root], now))
+  assert.ok(stillRooted([leaf!, other.root, link!], [ca.root], now))
+  assert.ok(!stillRooted([other.issue().der, link!], [ca.root], now))
+})
+
+test('a flood of certificates is not looked at beyond the twentieth', () => {
+  const middle = ca.intermediate()
+  const [leaf, link] = middle.issue().chain
+  const flood = Array.from({ length: 19 }, () => other.root)
+  assert.ok(!stillRooted([leaf!, ...flood, link!], [ca.root], now))
+})
