@@ -22,6 +22,8 @@ export class DrainingHttp implements DrainingServer {
   readonly #clock: Clock
   readonly #connections: Connections | undefined
   readonly #exchanges = new InFlight<Exchange>()
+  /** Connections that are still being made. */
+  arriving: () => number = () => 0
   #announced = false
   #finishing: (() => void) | undefined
   #disarm: (() => void) | undefined
@@ -91,6 +93,10 @@ export class DrainingHttp implements DrainingServer {
     this.#disarm?.()
     if (this.#exchanges.size > 0) return
     this.#disarm = this.#clock.background(LINGER_MS, () => {
+      if (this.arriving() > 0) {
+        this.#rest(resolve)
+        return
+      }
       this.#server.closeIdleConnections()
       resolve()
     })

@@ -28,6 +28,7 @@ export class Handshakes {
   readonly #accepted: (socket: TLSSocket) => void
   readonly #open = new Map<TLSSocket, Secured>()
   #unwatch: (() => void) | undefined
+  #underWay = 0
 
   /**
    * @param handshakeMs for the whole handshake, its first byte included
@@ -53,6 +54,11 @@ export class Handshakes {
     this.#tls.on('tlsClientError', (error, socket) => this.#failed(error, socket))
   }
 
+  /** Handshakes that have begun and not ended: a drain lets them, for a request may be right behind. */
+  get underWay(): number {
+    return this.#underWay
+  }
+
   /** From now on changes of trust reach what is open. */
   watch(): void {
     this.#unwatch ??= this.#identity.onChange((change) => this.#changed(change))
@@ -74,10 +80,12 @@ export class Handshakes {
     // The context of this moment, whatever name the client asks for: SNICallback is not asked where it names none,
     // and `setSecureContext` builds one anew. Should Node rename the field, no handshake succeeds.
     ;(this.#tls as unknown as { _sharedCreds: object })._sharedCreds = material.context
+    this.#underWay++
     this.#tls.emit('connection', socket)
   }
 
   #secured(socket: TLSSocket): void {
+    this.#underWay--
     socket.on('error', () => {})
     // Another certificate in the middle of a connection (TLS 1.2) would be nobody's that we have judged.
     socket.disableRenegotiation()
@@ -120,6 +128,7 @@ export class Handshakes {
   }
 
   #failed(error: Error & { code?: string }, socket: TLSSocket): void {
+    this.#underWay--
     socket.on('error', () => {})
     const { authorizationError } = socket as { authorizationError?: unknown }
     this.#refuse(handshakeReason(authorizationError, error.code), { code: 'TULLE_TLS' }, socket)

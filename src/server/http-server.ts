@@ -56,7 +56,8 @@ export function limitedServer(
   server.timeout = limits.idleTimeoutMs
   const connections = new Connections(limits, mtls !== 'disable')
   const draining = new DrainingHttp(runtime.service, server, runtime.clock, connections)
-  admitConnections(runtime, server, connections, mtls, limits)
+  const handshakes = admitConnections(runtime, server, connections, mtls, limits)
+  if (handshakes !== undefined) draining.arriving = () => handshakes.underWay
   server.on('timeout', (socket: Socket) => {
     const exchange = draining.of(socket)
     if (exchange === undefined) socket.destroy()
@@ -74,7 +75,7 @@ function admitConnections(
   connections: Connections,
   mtls: MtlsMode,
   { handshakeTimeoutMs }: ServerLimits,
-): void {
+): Handshakes | undefined {
   const listeners = server.listeners('connection') as ((socket: Socket) => void)[]
   const parse = (socket: Socket): void => {
     for (const listener of listeners) listener.call(server, socket)
@@ -85,7 +86,7 @@ function admitConnections(
     server.on('connection', (socket: Socket) => {
       if (connections.admit(socket)) parse(socket)
     })
-    return
+    return undefined
   }
   const handshakes = new Handshakes(runtime, identity, handshakeTimeoutMs, parse)
   server.on('listening', () => handshakes.watch())
@@ -98,6 +99,7 @@ function admitConnections(
       else refusePlaintext(runtime, socket)
     })
   })
+  return handshakes
 }
 
 function refusePlaintext({ log, events }: Runtime, socket: Socket): void {

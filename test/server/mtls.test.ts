@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { connect as connectPlain } from 'node:net'
+import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { createServe, type MeshServer, type ServeOptions } from '../../src/server/http.ts'
@@ -20,7 +22,7 @@ import {
   talk,
   withIdentity,
 } from '../kit/tls-inbound.ts'
-import { until, within } from '../kit/wait.ts'
+import { delay, until, within } from '../kit/wait.ts'
 
 inboundContract(servedOverTls)
 
@@ -404,6 +406,59 @@ test('FAULTS 62: a drain over TLS answers all that is in flight and then closes'
     await within(closing, 3000, 'the close')
     for (const { closed } of open) await until(closed, { what: 'the end of each' })
   }))
+
+test('FAULTS 62: a handshake that has begun when a drain does is let to its end, and its request is served', () =>
+  scene({}, async ({ server, port, good }) => {
+    const plain = connectPlain(port, '127.0.0.1')
+    await new Promise((resolve) => plain.once('connect', resolve))
+    const held: Buffer[] = []
+    let through = false
+    // The client's TLS speaks through a pipe that is shut after its first words.
+    const pipe = new Duplex({
+      read() {},
+      write(chunk: Buffer, _encoding, done) {
+        if (through || held.length === 0) plain.write(chunk)
+        held.push(chunk)
+        done()
+      },
+    })
+    plain.on('data', (chunk) => pipe.push(chunk))
+    plain.on('close', () => pipe.push(null))
+    const late = connect({ ...good, socket: pipe })
+    let text = ''
+    late.on('error', () => {})
+    late.on('data', (chunk) => {
+      text += chunk.toString()
+    })
+    late.on('secureConnect', () => late.write(keep('/late')))
+    await until(() => held.length >= 2, { what: 'the second flight of the client' })
+    const closing = server.close({ graceMs: 5000 })
+    await delay(250)
+    through = true
+    for (const chunk of held.slice(1)) plain.write(chunk)
+    await until(() => text.includes('fine /late'), { what: 'the answer', seen: () => text })
+    await within(closing, 3000, 'the close')
+  }))
+
+test('WebSocket upgrades work over TLS and carry the peer', async () => {
+  const ca = TestCa.create()
+  const { runtime } = inboundHarness()
+  const peers: unknown[] = []
+  const app = createHttpServer().on('upgrade', (req, socket) => {
+    peers.push(req.mesh?.peer.service)
+    socket.end('HTTP/1.1 101 Switching Protocols\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\nswitched')
+  })
+  const serve = createServe(withIdentity(runtime, servingIdentity(ca), 'strict'))
+  const server = await serve(app, { signals: false })
+  const { text } = await talk(
+    server.port,
+    clientOf(ca, ca.issue()),
+    keep('/', 'connection: upgrade', 'upgrade: echo'),
+  )
+  await server.close({ graceMs: 0 })
+  assert.match(text, /switched/)
+  assert.deepEqual(peers, ['orders'])
+})
 
 test('TLS without an identity is a mistake that is named at serve', async () => {
   const { runtime } = inboundHarness()
