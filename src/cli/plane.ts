@@ -5,7 +5,7 @@ import { DEFAULT_DIR } from './admin-token.ts'
 import { hostsFrom } from './check-policy.ts'
 import type { Io } from './io.ts'
 import { lifetime } from './when.ts'
-import type { PlaneSettings, World } from './world.ts'
+import type { PlaneSettings, RunningPlane, World } from './world.ts'
 
 interface PlaneOptions {
   readonly dir: string
@@ -51,17 +51,21 @@ export function registerPlane(program: Command, io: Io, world: World): void {
     .action(async (options: PlaneOptions) => {
       const plane = await world.startPlane(settings(options, world))
       try {
-        io.out(`the plane listens on ${plane.url}, its state is in ${plane.dir}\n`)
-        if (plane.adminToken !== undefined) {
-          io.out(`the admin token is in ${plane.adminTokenFile}\n`)
-          if (options.dev) io.out(`TULLE_ADMIN_TOKEN=${plane.adminToken}\n`)
-        }
-        if (options.dev) io.out(`TULLE_JOIN_TOKEN=${await plane.devToken()}\n`)
+        // One write: who waits for the first line has the others too.
+        io.out(await greeting(plane, options.dev === true))
         io.err(`${await world.stopped()}: the plane is closing\n`)
       } finally {
         await plane.close()
       }
     })
+}
+
+async function greeting(plane: RunningPlane, dev: boolean): Promise<string> {
+  const lines = [`the plane listens on ${plane.url}, its state is in ${plane.dir}`]
+  if (plane.adminToken !== undefined) lines.push(`the admin token is in ${plane.adminTokenFile}`)
+  if (dev && plane.adminToken !== undefined) lines.push(`TULLE_ADMIN_TOKEN=${plane.adminToken}`)
+  if (dev) lines.push(`TULLE_JOIN_TOKEN=${await plane.devToken()}`)
+  return `${lines.join('\n')}\n`
 }
 
 function settings(options: PlaneOptions, { env, cwd }: World): PlaneSettings {
