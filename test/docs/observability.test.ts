@@ -70,6 +70,6 @@ test('every name that a mesh at work tells is on the page', async (t) => {
 test('all instruments of the code are on the page', () => {
   const made = /(?:gauge|counter|duration)\(\s*'([\w.]+)'/g
   const names = [...sources.matchAll(made)].map(([, name]) => name as string)
-  assert.equal(names.length, 10)
+  assert.equal(names.length, 12)
   onPage(names)
 })

@@ -34,6 +34,18 @@ test('attempts are counted per endpoint and outcome, and forgotten with the endp
   assert.deepEqual(countsOf(events).endpoint(endpoint), { success: 0, failure: 0, ignored: 0 })
 })
 
+test('plaintext requests are counted by address, refused connections by reason, and strangers cannot make more of either', async () => {
+  new Recorder().send(call, makeCall())
+  below.last.answer(ok())
+  for (let at = 0; at < 150; at++) events.emit('plaintext-request', { peer: `10.0.0.${at}` })
+  events.emit('plaintext-request', { peer: '10.0.0.1' })
+  events.emit('connection-refused', { reason: 'expired', peer: '10.0.0.1' })
+  const [name, overflow] = ['tulle.server.plaintext_requests', { 'otel.metric.overflow': true }]
+  assert.equal((await meters.point(name, { peer: '10.0.0.1' }))?.value, 2)
+  assert.equal((await meters.point(name, overflow))?.value, 50)
+  assert.equal((await meters.point('tulle.server.connections_refused', { reason: 'expired' }))?.value, 1)
+})
+
 test('retries, ejections and the breaker are shown as they happen', async () => {
   new Recorder().send(call, makeCall())
   below.last.answer(ok())
