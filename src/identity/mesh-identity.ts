@@ -101,8 +101,7 @@ export class MeshIdentity implements Identity, Part {
     const trust = this.#trust
     if (trust === undefined) return this.refusal() ?? untrusting()
     const { denied, bundle } = trust
-    const links = this.#credentials?.chain.slice(1)
-    return judge(chain, { trustDomain: bundle.trustDomain, denied, wallMs: this.#wall(), expected, links })
+    return judge(chain, { trustDomain: bundle.trustDomain, denied, wallMs: this.#wall(), expected })
   }
 
   objection(peer: VerifiedPeer): MeshError | undefined {

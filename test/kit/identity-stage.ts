@@ -1,6 +1,7 @@
 import type { IdentityChange } from '../../src/core/identity.ts'
 import type { StateStore } from '../../src/core/plane.ts'
 import type { Random } from '../../src/core/ports.ts'
+import { makeKey } from '../../src/identity/keys.ts'
 import { MeshIdentity } from '../../src/identity/mesh-identity.ts'
 import { PlaneSource, type PlaneSourceOptions } from '../../src/identity/plane-source.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
@@ -10,6 +11,7 @@ import { until } from './wait.ts'
 export const MINUTE = 60_000
 export const HOUR = 60 * MINUTE
 export const DAY = 24 * HOUR
+/** When a stage's day begins, unless real TLS, which knows the machine's clock alone, has a part in it. */
 const BEGIN = Date.UTC(2026, 2, 1, 12)
 
 /** A token as the plane makes them, for one service of `test.example`. */
@@ -52,11 +54,16 @@ export type ActorOptions = Partial<Omit<PlaneSourceOptions, 'clock'>> & { readon
 /** One clock for everybody, a plane, and processes with identities. */
 export class IdentityStage {
   readonly clock = new ManualClock()
-  readonly wall = (): number => BEGIN + this.clock.now() - 1_000_000
+  readonly wall: () => number
   readonly plane: FakePlane
   readonly #actors: Actor[] = []
 
-  constructor(options: Partial<FakePlaneOptions> = {}) {
+  constructor({
+    beginMs = BEGIN,
+    ...options
+  }: Partial<FakePlaneOptions> & { readonly beginMs?: number } = {}) {
+    const origin = beginMs - this.clock.now()
+    this.wall = () => origin + this.clock.now()
     this.plane = new FakePlane({ clock: this.clock, wall: this.wall, ...options })
   }
 
@@ -99,12 +106,15 @@ export class IdentityStage {
   }
 }
 
-/** Lets promises and what the thread pool works on come to their end. */
+/** Lets promises come to their end, and the keys that are being made: ours are behind them in the thread pool. */
 export async function settled(): Promise<void> {
-  for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
+  for (let round = 0; round < 3; round++) {
+    for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve))
+    if (round < 2) await makeKey()
+  }
 }
 
-/** Moves time to the next timers until the condition holds. */
+/** Waits for the certificate of a generation; time stands still. */
 export async function untilGeneration(
   stage: IdentityStage,
   { identity }: Actor,
