@@ -10,6 +10,7 @@ import type { BroughtCa } from './brought.ts'
 import { endOf, factsOf, makeRoot, rootOf, type SigningCa } from './ca.ts'
 import { issueLeaf } from './leaf.ts'
 import { fromBase64, openCa, succeed } from './opening.ts'
+import { proveCa } from './proof.ts'
 import { type CaRecord, readCaRecord, writeCaRecord } from './record.ts'
 
 export interface AuthorityOptions {
@@ -17,7 +18,7 @@ export interface AuthorityOptions {
   /** Wall-clock milliseconds. */
   readonly wall: () => number
   readonly trustDomain: string
-  /** The `<dc>` of the SPIFFE IDs; default `default`. */
+  /** The `<dc>` of the SPIFFE IDs; default `dc1`, as Consul's. */
   readonly dc?: string | undefined
   /** How long an SVID lives, milliseconds, at least 1 s; default 24 h. Never longer than what signs it. */
   readonly ttlMs?: number | undefined
@@ -88,7 +89,7 @@ export class Authority {
 
   /** Rejects with TULLE_CONFIG for options that mean nothing or do not fit what is stored, TULLE_STATE for what is unreadable. */
   static async open(options: AuthorityOptions): Promise<Authority> {
-    const { store, wall, trustDomain, dc = 'default', ttlMs = DAY_MS, brought } = options
+    const { store, wall, trustDomain, dc = 'dc1', ttlMs = DAY_MS, brought } = options
     const wrong = wrongTrustDomain(trustDomain)
     if (wrong !== undefined)
       throw new MeshError(
@@ -101,6 +102,7 @@ export class Authority {
       throw new MeshError('TULLE_CONFIG', 'The lifetime of certificates must be between 1 s and 366 days.')
     const stored = await readCaRecord(store)
     const { ca, record } = await openCa(stored, { trustDomain, wallMs: wall(), ttlMs, brought })
+    if (brought !== undefined) await proveCa(ca, trustDomain, wall())
     if (record !== stored) await writeCaRecord(store, record)
     return new Authority({ store, wall, trustDomain, dc, ttlMs }, ca, record)
   }

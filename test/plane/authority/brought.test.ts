@@ -141,6 +141,18 @@ test('a CA that cannot be used is refused at the start, each with its own reason
     )
 })
 
+test('SECURITY incidents 17 and 18: a CA that OpenSSL would refuse in every handshake is refused at the start', async () => {
+  const permitted = (host: string) => makeCa(makeCa(undefined, { permitted: { uris: [host] } }))
+  const forMail = makeCa(makeCa(undefined, { extendedKeyUsage: ['1.3.6.1.5.5.7.3.4'] }))
+  await assert.rejects(open(bring(forMail)), { code: 'TULLE_CONFIG', message: /OpenSSL does not accept/ })
+  await assert.rejects(open(bring(permitted('other.example'))), {
+    code: 'TULLE_CONFIG',
+    message: /OpenSSL does not accept/,
+  })
+  const authority = await open(bring(permitted(trustDomain)))
+  assert.deepEqual(await handshake(await partyOf(authority), await partyOf(authority)), OK)
+})
+
 test('a path length of 0 on the certificate that signs leaves is fine', async () => {
   const authority = await open(bring(makeCa(makeCa(), { pathLength: 0 })))
   assert.deepEqual(await handshake(await partyOf(authority), await partyOf(authority)), OK)
