@@ -11,6 +11,8 @@ const TRUST = 'trust.json'
 
 const identityFile = z.looseObject({
   service: z.string(),
+  /** When it was received, wall-clock milliseconds: its renewal is reckoned from there. */
+  receivedMs: z.number(),
   /** PKCS #8, PEM. */
   key: z.string(),
   /** DER in base64, leaf first. */
@@ -23,6 +25,11 @@ const trustFile = z.looseObject({
   trust: trustWire,
 })
 export type KeptTrust = z.infer<typeof trustFile>
+
+export interface KeptCredentials extends Credentials {
+  /** Wall-clock milliseconds. */
+  readonly receivedMs: number
+}
 
 export interface KeptOptions {
   readonly service: string
@@ -64,7 +71,7 @@ export class Kept {
   }
 
   /** The certificate kept for this service, not yet judged. */
-  async credentials(): Promise<Credentials | undefined> {
+  async credentials(): Promise<KeptCredentials | undefined> {
     return this.#reading(IDENTITY, async (store) => {
       const file = await parsed(store, IDENTITY, identityFile)
       if (file === undefined) return undefined
@@ -80,6 +87,7 @@ export class Kept {
         return undefined
       }
       return {
+        receivedMs: file.receivedMs,
         chain: file.chain.map((der) => Buffer.from(der, 'base64')),
         key: readKey(file.key).privateKey,
       }
@@ -90,10 +98,11 @@ export class Kept {
     return this.#reading(TRUST, (store) => parsed(store, TRUST, trustFile))
   }
 
-  keep({ chain, key }: Credentials): Promise<void> {
+  keep({ chain, key, receivedMs }: KeptCredentials): Promise<void> {
     if (!this.#keys || this.#foreign) return Promise.resolve()
     return this.#write(IDENTITY, {
       service: this.#service,
+      receivedMs,
       key: keyPem({ privateKey: key }),
       chain: chain.map((der) => Buffer.from(der).toString('base64')),
     })

@@ -130,7 +130,7 @@ export class PlaneSource implements IdentitySource {
       this.#problems.set('kept', `what is kept in ${this.#kept.place} is not used: ${svid.message}`)
       return
     }
-    this.#held = { ...credentials, svid, from: 'disk', receivedMs: svid.notBeforeMs }
+    this.#held = { ...credentials, svid, from: 'disk' }
     log.info(`identity: ${svid.id} from ${this.#kept.place}, valid until ${instantOf(svid.notAfterMs)}`)
     this.#tell()
   }
@@ -161,14 +161,15 @@ export class PlaneSource implements IdentitySource {
     const trust = this.#trust.judged(answer.trust)
     const svid = judgeOwn(credentials, { trust, service, wallMs: wall() })
     if (svid instanceof MeshError) throw svid
-    this.#held = { ...credentials, svid, from: 'plane', receivedMs: wall() }
+    const held = { ...credentials, svid, from: 'plane', receivedMs: wall() } as const
+    this.#held = held
     this.#distrusted = false
     this.#failures = 0
     for (const about of ['renewal', 'kept']) this.#problems.clear(about)
     log.info(`identity: ${svid.id} from the plane, valid until ${instantOf(svid.notAfterMs)}`)
     this.#trust.take(trust, answer.trust)
     this.#tell()
-    void this.#kept.keep(credentials)
+    void this.#kept.keep(held)
   }
 
   #wantedId(): string {

@@ -18,7 +18,7 @@ interface Validity {
 
 /**
  * When to renew, wall-clock milliseconds: 50 to 70 % into the time that was left when the certificate was received.
- * @param receivedMs for one found on disk its `notBefore`: a process that restarts often must not postpone it for ever
+ * @param receivedMs also of one found on disk: a process that restarts often must not postpone it for ever
  */
 export function renewalAt(
   { notAfterMs }: Validity,

@@ -150,6 +150,8 @@ test('a restart with the plane down goes on with what is kept, and says how old 
   const health = after.identity.health()
   assert.equal(health.from, 'disk')
   assert.equal(health.trustAgeMs, HOUR)
+  assert.equal(health.certificateAgeMs, HOUR)
+  assert.ok(health.renewalInMs! > 13 * HOUR && health.renewalInMs! <= 13.4 * HOUR, `${health.renewalInMs}`)
   assert.match(health.problem ?? '', /no news about trust/)
   await stage.pass(10 * HOUR, HOUR)
   assert.equal(stage.plane.asked.length, asked, 'half of its life is not over')
