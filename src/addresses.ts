@@ -99,8 +99,10 @@ export class Addresses implements Part {
         this.#settle(service, watch)
       },
       (error) => {
-        watch.problem = error instanceof Error ? error.message : String(error)
-        this.#log.warn(`discovery of ${service}: ${watch.problem}`, { source: this.#source.name })
+        const problem = error instanceof Error ? error.message : String(error)
+        if (problem !== watch.problem)
+          this.#log.warn(`discovery of ${service}: ${problem}`, { source: this.#source.name })
+        watch.problem = problem
         this.#settle(service, watch)
       },
     )

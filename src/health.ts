@@ -17,7 +17,7 @@ export function healthOf({
   const { state } = lifecycle
   const views = endpoints.view().filter(({ service, ready }) => ready || addresses.follows(service))
   const listeners = [...runtime.servers].flatMap(({ listener }) => (listener === undefined ? [] : [listener]))
-  const identity = state === 'idle' ? undefined : member.identity?.health()
+  const identity = member.identity?.health()
   const plane = planeOf({ member })
   const degraded = [
     ...policies.refused.map((refused) => `policy: ${refused}`),

@@ -7,17 +7,14 @@ import type { MtlsMode } from './core/identity.ts'
 import type { StateStore } from './core/plane.ts'
 import { readToken } from './core/plane-wire.ts'
 import type { Clock, Logger, Random } from './core/ports.ts'
+import { DeferredIdentity } from './deferred-identity.ts'
 import { sources } from './discovery/index.ts'
 import { localAddressTowards } from './discovery/local-address.ts'
 import { LocalFirst } from './discovery/local-first.ts'
 import { PlaneSource } from './discovery/plane.ts'
 import { Registrar } from './discovery/registrar.ts'
 import type { Source } from './discovery/source.ts'
-import { readBundle, rootsPem } from './identity/bundle.ts'
-import { FileSource } from './identity/file-source.ts'
-import { MeshIdentity } from './identity/mesh-identity.ts'
-import { PlaneSource as PlaneCertificates } from './identity/plane-source.ts'
-import { verifyPlane } from './identity/verify-plane.ts'
+import type { MeshIdentity } from './identity/mesh-identity.ts'
 import { stateDirectory } from './platform/state-dir.ts'
 import type { SourceDocument } from './policy/document.ts'
 import type { Parsed } from './policy/parse.ts'
@@ -41,7 +38,7 @@ export interface LocalMtls {
 /** What connects a process to the others: identity, plane, registry. Of a mesh without a plane, little of it. */
 export interface Member {
   readonly mtls: LocalMtls
-  readonly identity: MeshIdentity | undefined
+  readonly identity: DeferredIdentity | undefined
   readonly source: Source
   /** The registry as a source, for health; undefined where addresses are static. */
   readonly registry: PlaneSource | undefined
@@ -63,8 +60,8 @@ export function memberOf(config: Config, deps: MemberDeps): Member {
   const token = config.joinToken || undefined
   const urls = config.planes.length > 0 ? config.planes : (readToken(token ?? '')?.urls ?? [])
   const store = config.stateDir ? stateDirectory(config.stateDir) : undefined
-  const plane = urls.length === 0 ? undefined : planeOf(config, deps, { urls, token, store })
   const files = filesOf(config, deps)
+  const plane = urls.length === 0 ? undefined : planeOf(config, deps, { urls, token, store, files })
   const identity = files ?? plane?.identity
   const mtls = mtlsOf(config, identity !== undefined)
   const local = sources.static!({ endpoints: config.endpoints })
@@ -89,7 +86,7 @@ export function memberOf(config: Config, deps: MemberDeps): Member {
 }
 
 interface PlaneMember {
-  readonly identity: MeshIdentity
+  readonly identity: DeferredIdentity
   readonly source: PlaneSource
   readonly registrar: Registrar
   feed(parse: (source: SourceDocument) => Parsed): PlanePolicyFeed
@@ -100,13 +97,15 @@ interface PlaneFacts {
   readonly urls: readonly string[]
   readonly token: string | undefined
   readonly store: StateStore | undefined
+  /** Certificates of somebody else's, which the plane must believe as well. */
+  readonly files: DeferredIdentity | undefined
 }
 
-function planeOf(config: Config, deps: MemberDeps, { urls, token, store }: PlaneFacts): PlaneMember {
-  const { service, stateKeys, version, zone, weight } = config
+function planeOf(config: Config, deps: MemberDeps, { urls, token, store, files }: PlaneFacts): PlaneMember {
+  const { service, stateKeys, version, zone, weight, trustBundle } = config
   const instance = randomUUID()
   const trustDomain = readToken(token ?? '')?.trustDomain
-  const configured = configuredRoots(config, trustDomain)
+  let configured: readonly string[] | undefined
   const link: HttpsPlaneLink = new HttpsPlaneLink({
     ...deps,
     urls,
@@ -119,10 +118,19 @@ function planeOf(config: Config, deps: MemberDeps, { urls, token, store }: Plane
       },
       refusal: () => identity.refusal(),
     },
-    verifyPlane: (chain, domain) => verifyPlane(chain, domain, deps.wall()),
+    verifyPlane: (chain, domain) => identity.verifyPlane(chain, domain, deps.wall()),
   })
-  const certificates = new PlaneCertificates({ ...deps, service, link, token, trustDomain, store, stateKeys })
-  const identity: MeshIdentity = new MeshIdentity({ ...deps, service, source: certificates })
+  const certificates = async (): Promise<MeshIdentity> => {
+    const room = await identityRoom()
+    if (trustBundle && trustDomain !== undefined) {
+      const bundle = room.readBundle(trustBundle, trustDomain)
+      if (isMeshError(bundle)) throw mistake(`TULLE_TRUST_BUNDLE: ${bundle.message}`)
+      configured = room.rootsPem(bundle)
+    }
+    const source = new room.PlaneSource({ ...deps, service, link, token, trustDomain, store, stateKeys })
+    return new room.MeshIdentity({ ...deps, service, source })
+  }
+  const identity = files ?? new DeferredIdentity(certificates)
   const meta = { weight, ...(version ? { version } : {}), ...(zone ? { zone } : {}) }
   const registrar = new Registrar({
     ...deps,
@@ -143,16 +151,8 @@ function planeOf(config: Config, deps: MemberDeps, { urls, token, store }: Plane
   }
 }
 
-function configuredRoots({ trustBundle }: Config, trustDomain: string | undefined): string[] | undefined {
-  if (!trustBundle) return undefined
-  if (trustDomain === undefined) return undefined
-  const bundle = readBundle(trustBundle, trustDomain)
-  if (isMeshError(bundle)) throw mistake(`TULLE_TRUST_BUNDLE: ${bundle.message}`)
-  return rootsPem(bundle)
-}
-
 /** Certificates that somebody else issues and renews: a Kubernetes secret, a cert-manager volume. */
-function filesOf(config: Config, deps: MemberDeps): MeshIdentity | undefined {
+function filesOf(config: Config, deps: MemberDeps): DeferredIdentity | undefined {
   const { certFile, keyFile, service } = config
   if (!certFile && !keyFile) return undefined
   const bundleFile = config.origins.find(({ setting }) => setting.option === 'trustBundle')?.file
@@ -160,24 +160,30 @@ function filesOf(config: Config, deps: MemberDeps): MeshIdentity | undefined {
     throw mistake(
       'certificates from files are three: TULLE_CERT_FILE, TULLE_KEY_FILE and TULLE_TRUST_BUNDLE_FILE',
     )
-  return new MeshIdentity({
-    ...deps,
-    service,
-    source: new FileSource({ ...deps, certFile, keyFile, bundleFile }),
+  return new DeferredIdentity(async () => {
+    const { FileSource, MeshIdentity } = await identityRoom()
+    return new MeshIdentity({
+      ...deps,
+      service,
+      source: new FileSource({ ...deps, certFile, keyFile, bundleFile }),
+    })
   })
 }
 
+const identityRoom = (): Promise<typeof import('./identity/index.ts')> => import('./identity/index.ts')
+
+/** Permissive without an identity is plaintext: a migration begins there. */
 function mtlsOf({ mtls, inbound, origins }: Config, hasIdentity: boolean): LocalMtls {
   const written =
     mtls !== '' && origins.some(({ setting, source }) => setting.option === 'mtls' && source !== 'default')
-  const fallback = hasIdentity ? 'strict' : 'disable'
-  const outbound = mtls === '' ? fallback : mtls
+  const outbound = mtls || (hasIdentity ? 'strict' : 'disable')
   const local = { outbound, inbound: inbound.mtls ?? outbound, written }
-  if (!hasIdentity && (local.outbound !== 'disable' || local.inbound !== 'disable'))
+  if (hasIdentity) return local
+  if (local.outbound === 'strict' || local.inbound === 'strict')
     throw mistake(
-      `mutual TLS (${local.outbound} out, ${local.inbound} in) needs an identity: give TULLE_JOIN_TOKEN, or TULLE_CERT_FILE and TULLE_KEY_FILE`,
+      'strict mutual TLS needs an identity: give TULLE_JOIN_TOKEN, or TULLE_CERT_FILE, TULLE_KEY_FILE and TULLE_TRUST_BUNDLE_FILE',
     )
-  return local
+  return { ...local, inbound: 'disable' }
 }
 
 function mistake(message: string): MeshError {

@@ -23,6 +23,7 @@ const EDGES = ['discovery', 'identity', 'control', 'telemetry', 'http', 'grpc', 
 const ASSEMBLY = [
   'lifecycle.ts',
   'addresses.ts',
+  'deferred-identity.ts',
   'member.ts',
   'policies.ts',
   'report.ts',
