@@ -38,8 +38,11 @@ export function registerPlane(program: Command, io: Io, world: World): void {
     )
     .option('--trust-domain <name>', 'the trust domain of the first start; another one per environment')
     .option('--dc <name>', 'the data centre in the SPIFFE IDs')
-    .option('--ca-cert <file>', 'your own root, or an intermediate with its chain, in PEM')
-    .option('--ca-key <file>', 'the private key of --ca-cert, P-256, in PEM')
+    .option(
+      '--ca-cert <file>',
+      'your own root, or an intermediate and what is above it, the root last, in PEM',
+    )
+    .option('--ca-key <file>', 'the key of its first certificate, in PEM, not encrypted: P-256, P-384 or RSA')
     .option('--svid-ttl <duration>', 'how long a certificate is good for; default 24h', lifetime)
     .option('--admin <services>', 'services whose certificate is good for what the admin token is', list)
     .option('--hosts <patterns>', 'host names that hosts: of a policy may claim, as in TULLE_POLICY_HOSTS')

@@ -114,6 +114,13 @@ test('policy is pushed, compared and rolled back; a bad one is refused with its 
   assert.match((await run('policy', 'get', 'orders.yaml')).out, /timeout: 5s/)
 })
 
+test('a second plane on a state directory is refused, and told who has it', async (t) => {
+  const { dir, plane: running, world } = await plane(t)
+  const { code, err } = await tulle(world({}), 'plane', '--dir', dir, '--port', '0')
+  assert.equal(code, 1)
+  assert.match(err, new RegExp(`in use by process ${running.pid} `))
+})
+
 test('the token of another plane is refused in its own words', async (t) => {
   const [one, two] = [await plane(t), await plane(t)]
   const url = two.plane.ready[1] as string

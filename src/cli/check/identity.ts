@@ -11,12 +11,14 @@ import { checkTrustAge } from './trust-age.ts'
 
 /** Who this service is: its token, its certificate on every level, and whom it believes. */
 export async function checkIdentity(
-  config: Pick<Config, 'service' | 'joinToken' | 'certFile'>,
+  config: Pick<Config, 'service' | 'joinToken' | 'certFile' | 'trustBundle'>,
   kept: KeptState,
   wallMs: number,
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = []
-  const { service, joinToken, certFile } = config
+  const { service, joinToken, certFile, trustBundle } = config
+  // Of a service that keeps none, those that were configured; a JWKS is the plane's to look after.
+  const roots = kept.roots.length > 0 ? kept.roots : certificatesOf(trustBundle ?? '')
   if (joinToken) findings.push(checkJoinToken(joinToken, readToken(joinToken), service))
   findings.push(...kept.trouble)
   const chain = certFile ? await chainIn(certFile, findings) : kept.credentials?.chain
@@ -28,14 +30,13 @@ export async function checkIdentity(
       ),
     )
   chain?.forEach((der, place) => {
-    const isRoot = kept.roots.some((root) => Buffer.compare(root, der) === 0)
+    const isRoot = roots.some((root) => Buffer.compare(root, der) === 0)
     if (!isRoot)
       findings.push(checkCertificate(place === 0 ? 'certificate' : 'intermediate', der, place === 0, wallMs))
   })
-  for (const root of kept.roots)
+  for (const root of roots)
     findings.push(checkCertificate(`root ${sha256Of(root).slice(0, 16)}`, root, false, wallMs))
-  if (kept.trust !== undefined)
-    findings.push(checkTrustAge(kept.trust.confirmedMs, kept.roots.length, wallMs))
+  if (kept.trust !== undefined) findings.push(checkTrustAge(kept.trust.confirmedMs, roots.length, wallMs))
   return findings
 }
 

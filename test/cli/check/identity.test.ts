@@ -6,7 +6,11 @@ import { type TestContext, test } from 'node:test'
 import { checkIdentity } from '../../../src/cli/check/identity.ts'
 import { keptIdentity, readKept } from '../../../src/cli/check/kept.ts'
 import { planeTarget } from '../../../src/cli/check/target.ts'
+import { silent } from '../../../src/cli/silent.ts'
+import { keepPolicy } from '../../../src/control/kept-policy.ts'
 import { writeBundle } from '../../../src/identity/bundle.ts'
+import { Kept } from '../../../src/identity/kept.ts'
+import { stateDirectory } from '../../../src/platform/state-dir.ts'
 import { TestCa } from '../../kit/certificates.ts'
 import { NOW, tokenText } from '../../kit/command.ts'
 
@@ -17,18 +21,16 @@ const below = ca.intermediate({ lifetimeMs: 3 * 86_400_000 })
 async function state(t: TestContext, service = 'orders'): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), 'tulle-kept-'))
   t.after(() => rm(dir, { recursive: true, force: true }))
-  const svid = below.issue({ service })
-  const write = (name: string, content: object) =>
-    writeFile(join(dir, name), JSON.stringify(content), { mode: 0o600 })
-  const chain = svid.chain.map((der) => Buffer.from(der).toString('base64'))
-  await write('identity.json', { service, key: svid.keyPem, chain })
+  const store = stateDirectory(dir)
+  const kept = new Kept({ service, store, keys: true, log: silent })
+  await kept.keep({ ...below.issue({ service }), receivedMs: NOW })
   const trust = { trustDomain: 'test.example', bundle: writeBundle([ca.root], 1), denied: [] }
-  await write('trust.json', { confirmedMs: NOW - 3_600_000, trust })
-  await write('policy.json', { savedMs: NOW, sequence: 7, documents: [] })
+  await kept.keepTrust(trust, NOW - 3_600_000)
+  await keepPolicy(store, { policy: { sequence: 7, documents: [] }, savedMs: NOW })
   return dir
 }
 
-const config = { service: 'orders', joinToken: undefined, certFile: undefined }
+const config = { service: 'orders', joinToken: undefined, certFile: undefined, trustBundle: undefined }
 
 test('days left are told of every level: certificate, intermediate, root, and of the bundle its age', async (t) => {
   const kept = await readKept(await state(t), 'orders')
@@ -44,7 +46,7 @@ test('days left are told of every level: certificate, intermediate, root, and of
   )
 })
 
-test('what was kept is shown to the plane as long as it is good, and the kept bundle is what a plane must prove itself by', async (t) => {
+test('what was kept is shown to the plane while it is good; a plane must prove itself by the kept bundle', async (t) => {
   const kept = await readKept(await state(t), 'orders')
   const identity = keptIdentity(kept, NOW)
   assert.equal(identity?.current?.notAfterMs, NOW + 86_400_000)
@@ -73,14 +75,15 @@ test('neither token nor certificate: how to get one', async () => {
 test('certificates from files are looked at too', async (t) => {
   const dir = await state(t)
   const certFile = join(dir, 'tls.crt')
-  const look = () => checkIdentity({ ...config, certFile }, { roots: [], trouble: [] }, NOW)
+  const look = () =>
+    checkIdentity({ ...config, certFile, trustBundle: ca.rootPem }, { roots: [], trouble: [] }, NOW)
   assert.match((await look())[0]?.says ?? '', /^TULLE_CERT_FILE cannot be read: ENOENT/)
   await writeFile(certFile, 'nothing')
   assert.match((await look())[0]?.says ?? '', /holds no certificate/)
   await writeFile(certFile, below.issue().chainPem.join(''))
   assert.deepEqual(
     (await look()).map(({ verdict }) => verdict),
-    ['pass', 'warn'],
+    ['pass', 'warn', 'pass'],
   )
 })
 
