@@ -98,7 +98,11 @@ export class JoinTokens {
    */
   mint(
     service: string,
-    where: { readonly urls: readonly string[]; readonly rootSha256: string },
+    where: {
+      readonly urls: readonly string[]
+      readonly rootSha256: string
+      readonly dc?: string | undefined
+    },
     { expiresInMs, uses }: TokenOptions = {},
   ): { readonly id: string; readonly token: string } {
     this.#demand(service)
@@ -112,6 +116,7 @@ export class JoinTokens {
       service,
       urls: where.urls,
       rootSha256: where.rootSha256,
+      ...(where.dc === undefined ? {} : { dc: where.dc }),
       trustDomain: this.#options.trustDomain,
       ...(expiresInMs === undefined ? {} : { expiresAtMs: now + expiresInMs }),
       ...(uses === undefined ? {} : { uses }),

@@ -39,5 +39,5 @@ export interface Parts {
   /** Of the package. */
   readonly version: string
   /** What a new token says of where this plane is. */
-  readonly where: () => { readonly urls: readonly string[]; readonly rootSha256: string }
+  readonly where: () => { readonly urls: readonly string[]; readonly rootSha256: string; readonly dc: string }
 }
