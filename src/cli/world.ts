@@ -28,7 +28,7 @@ export interface LinkTarget {
   /** Undefined: the token's. */
   readonly trustDomain?: string | undefined
   /** A certificate of ours to show. */
-  readonly identity?: Pick<Identity, 'current' | 'refusal'> | undefined
+  readonly identity?: Pick<Identity, 'current' | 'refusal' | 'onChange'> | undefined
 }
 
 /** What `tulle plane` was asked for; undefined is the plane's own default. */

@@ -155,3 +155,20 @@ test('tulle check: a service that has run passes, and says what is missing when 
   assert.match(bad.out, /^ {2}fail {2}the plane at \S+ cannot be reached: connection refused/m)
   assert.match(bad.out, /^ {2}pass {2}the certificate/m)
 })
+
+test('--dev: the one line that is printed makes any service a member, and nothing is left afterwards', async (t) => {
+  const args = ['plane', '--dev', '--port', '0']
+  const running = await startProcess(t, siblingOf(import.meta.url, '../../src/cli/main'), {
+    args,
+    ready: /its state is in (\S+)\n[\s\S]*^TULLE_JOIN_TOKEN=(\S+)$/m,
+  })
+  const [, dir, joinToken] = running.ready
+  for (const service of ['orders', 'stock']) {
+    const mesh = createMesh({ service, joinToken, env: {} })
+    await mesh.start()
+    assert.match(mesh.health().identity?.id ?? '', new RegExp(`/svc/${service}$`))
+    await mesh.close()
+  }
+  assert.deepEqual(await running.kill('SIGTERM'), { code: 0, signal: null })
+  await assert.rejects(stat(dir as string), { code: 'ENOENT' })
+})

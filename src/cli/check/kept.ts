@@ -49,11 +49,15 @@ export async function readKept(dir: string | undefined, service: string): Promis
 export function keptIdentity(
   { credentials, roots }: KeptState,
   wallMs: number,
-): Pick<Identity, 'current' | 'refusal'> | undefined {
+): Pick<Identity, 'current' | 'refusal' | 'onChange'> | undefined {
   if (credentials === undefined) return undefined
   const material = tlsMaterial(credentials, roots, wallMs)
   if (isMeshError(material) || material.svid.notAfterMs <= wallMs) return undefined
   const { context, svid } = material
   const { notBeforeMs, notAfterMs } = svid
-  return { current: { generation: 1, context, notBeforeMs, notAfterMs }, refusal: () => undefined }
+  return {
+    current: { generation: 1, context, notBeforeMs, notAfterMs },
+    refusal: () => undefined,
+    onChange: () => () => {},
+  }
 }
