@@ -10,6 +10,7 @@ import type { Clock, Logger, Part } from './core/ports.ts'
 import type { DrainingServer } from './core/runtime.ts'
 import { Endpoints } from './endpoints/registry.ts'
 import { ServiceTable, type TableDeps } from './endpoints/table.ts'
+import { HealthPort } from './health-port.ts'
 import { createHttpLeafFactory } from './http/leaf.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { type Member, memberOf } from './member.ts'
@@ -21,6 +22,7 @@ import { BUILT_IN, builtInPlan, compile } from './policy/compile.ts'
 import { connectPiece } from './policy/connect.ts'
 import { mtlsPiece } from './policy/mtls.ts'
 import { createParser } from './policy/parse.ts'
+import type { Health } from './report.ts'
 import { createGate, type Gate } from './resilience/gate.ts'
 import { MeshRuntime } from './runtime.ts'
 import { buildEndpoint, policyPieces } from './stack.ts'
@@ -47,6 +49,7 @@ export interface Assembly {
 /** What the parts ask of the mesh they belong to. */
 export interface Whole {
   start(): Promise<void>
+  health(): Health
   shutdown(how?: { readonly graceMs?: number | undefined }): Promise<void>
 }
 
@@ -88,7 +91,12 @@ export function assemble(config: Config, whole: Whole): Assembly {
     log,
   })
   source.onKnown?.(() => policies.recompile())
-  const parts: Part[] = [...(identity === undefined ? [] : [identity]), policies, addresses]
+  const parts: Part[] = [
+    ...(config.healthPort === '' ? [] : [new HealthPort(config.healthPort, () => whole.health())]),
+    ...(identity === undefined ? [] : [identity]),
+    policies,
+    addresses,
+  ]
   const lifecycle = new Lifecycle(parts, config.startTimeoutMs, clock, events)
   const world = {
     service: config.service,

@@ -36,6 +36,7 @@ export class Mesh implements HasRuntime, AsyncDisposable {
   constructor(options: MeshOptions = {}) {
     this.#assembly = assemble(readConfig(options), {
       start: () => this.start(),
+      health: () => this.health(),
       shutdown: async (how) => {
         await this.drain(how)
         await this.close()

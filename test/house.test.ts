@@ -28,6 +28,7 @@ const ASSEMBLY = [
   'policies.ts',
   'report.ts',
   'health.ts',
+  'health-port.ts',
   'runtime.ts',
   'assembly.ts',
   'mesh.ts',

@@ -8,7 +8,11 @@ import { policyPieces } from '../src/stack.ts'
 
 const world = () => {
   const config = readConfig({ service: 'web', log: 'silent', env: {} })
-  return assemble(config, { start: async () => {}, shutdown: async () => {} })
+  return assemble(config, {
+    start: async () => {},
+    shutdown: async () => {},
+    health: () => assert.fail('nobody asks'),
+  })
 }
 const snapshot = (version: string, ...services: string[]): Snapshot =>
   compile([], policyPieces, { knownServices: services, version }).snapshot

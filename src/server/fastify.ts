@@ -84,7 +84,12 @@ export const meshPlugin: FastifyPluginCallback<MeshPluginOptions> = fastifyPlugi
     const runtime = runtimeOf(mesh, 'meshPlugin')
     const limited = limitedServerOf(fastify.server)
     const draining = limited?.draining ?? new DrainingHttp(runtime.service, fastify.server, runtime.clock)
-    if (limited === undefined) drainWithMesh(runtime, fastify.server, draining)
+    if (limited === undefined) {
+      // Without a server of ours there is no TLS: where it is demanded nobody is served, and nobody shall be sent here.
+      if (standaloneDoor(runtime) === undefined)
+        fastify.server.on('listening', () => draining.listensAs('disable'))
+      drainWithMesh(runtime, fastify.server, draining)
+    }
     fastify.decorateRequest('mesh', null)
     fastify.addHook(
       'onRequest',
