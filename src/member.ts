@@ -117,6 +117,7 @@ function planeOf(config: Config, deps: MemberDeps, { urls, token, store, files }
         return identity.current
       },
       refusal: () => identity.refusal(),
+      onChange: (listener) => identity.onChange(listener),
     },
     verifyPlane: (chain, domain) => identity.verifyPlane(chain, domain, deps.wall()),
   })

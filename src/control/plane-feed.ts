@@ -13,7 +13,7 @@ import { LastGood } from './last-good.ts'
 import { Acknowledger } from './plane-acks.ts'
 
 export interface PlanePolicyOptions {
-  readonly link: Pick<PlaneLink, 'send' | 'urls'>
+  readonly link: Pick<PlaneLink, 'send' | 'urls' | 'onReachable'>
   /** Made by `createParser`. */
   readonly parse: (source: SourceDocument) => Parsed
   /** Where the last good policy is kept; undefined: nowhere. */

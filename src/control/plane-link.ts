@@ -8,8 +8,10 @@ import type { Clock, Logger, Random } from '../core/ports.ts'
 import { ClockSkew } from './clock-skew.ts'
 import { type RawAnswer, readAnswer } from './plane-answer.ts'
 import { PlanePools } from './plane-pools.ts'
+import { accepts } from './plane-probe.ts'
 import { fetchPinnedRoot, trusting, type VerifyPlane } from './plane-tls.ts'
 import { unreachable } from './plane-words.ts'
+import { Reachable } from './reachable.ts'
 
 /** How long an answer may take beyond what it was asked to wait. */
 const ANSWER_MS = 4000
@@ -23,7 +25,7 @@ export interface PlaneLinkOptions {
   readonly roots: () => readonly string[] | undefined
   /** Undefined: the token's. */
   readonly trustDomain: () => string | undefined
-  readonly identity?: Pick<Identity, 'current' | 'refusal'> | undefined
+  readonly identity?: Pick<Identity, 'current' | 'refusal' | 'onChange'> | undefined
   readonly verifyPlane: VerifyPlane
   readonly clock: Clock
   readonly wall: () => number
@@ -53,6 +55,9 @@ export class HttpsPlaneLink implements PlaneLink {
   readonly #content: TokenContent | undefined
   readonly #pools = new PlanePools()
   readonly #skew: ClockSkew
+  readonly #reachable: Reachable
+  /** While our own certificate is refused. */
+  #unlisten: (() => void) | undefined
   #at: number
   /** The root that the token pins, once a plane has shown it. */
   #pinned: string | undefined
@@ -69,6 +74,10 @@ export class HttpsPlaneLink implements PlaneLink {
       throw config('the token is not one: tulle_join_… or tulle_admin_… was expected, whole and unchanged')
     this.#at = Math.floor(options.random() * this.urls.length)
     this.#skew = new ClockSkew(options.wall, options.log)
+    const { clock, random } = options
+    const probe = async () =>
+      (await Promise.all(this.#origins.map((url) => accepts(url, clock)))).includes(true)
+    this.#reachable = new Reachable({ probe, clock, random })
   }
 
   /** Our clock against the plane's, in milliseconds, positive where ours is ahead; undefined: no answer yet. */
@@ -76,8 +85,13 @@ export class HttpsPlaneLink implements PlaneLink {
     return this.#skew.ms
   }
 
+  onReachable(listener: () => void): () => void {
+    return this.#reachable.onReachable(listener)
+  }
+
   async send(request: PlaneRequest, signal?: AbortSignal): Promise<PlaneAnswer> {
     let last: unknown
+    let reached = false
     for (let tried = 0; tried < this.#origins.length; tried++) {
       signal?.throwIfAborted()
       if (this.#closed)
@@ -86,20 +100,27 @@ export class HttpsPlaneLink implements PlaneLink {
       const url = this.#origins[at] as URL
       const attempt = { sent: false }
       try {
-        return await this.#sendTo(url, request, attempt, signal)
+        const answer = await this.#sendTo(url, request, attempt, signal)
+        this.#reachable.found()
+        return answer
       } catch (error) {
         last = error
+        reached ||= attempt.sent
+        if (error instanceof PlaneRefusal) this.#reachable.found()
         const here = error instanceof PlaneRefusal || (isMeshError(error) && error.code !== 'TULLE_PLANE')
         if (here || signal?.aborted) throw error
         if (this.#at === at) this.#at = (at + 1) % this.#origins.length
         if (attempt.sent && request.method !== 'GET') throw error
       }
     }
+    if (!reached && !this.#closed) this.#reachable.lost()
     throw last
   }
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#unlisten?.()
+    this.#reachable.close()
     await this.#pools.close()
   }
 
@@ -154,7 +175,10 @@ export class HttpsPlaneLink implements PlaneLink {
     if (auth === 'identity') {
       const refusal = identity?.refusal()
       const current = identity?.current
-      if (refusal !== undefined) throw refusal
+      if (refusal !== undefined) {
+        this.#tellWhenIdentified()
+        throw refusal
+      }
       if (current === undefined)
         throw new MeshError('TULLE_IDENTITY', 'there is no certificate to show to the plane', {
           layer: 'plane',
@@ -169,6 +193,17 @@ export class HttpsPlaneLink implements PlaneLink {
     const trusted = roots ?? [this.#pinned as string]
     const version = createHash('sha256').update(trusted.join('\n')).digest('base64')
     return { kind: 'anonymous', version, context: () => trusting(trusted), trustDomain }
+  }
+
+  /** Whoever was refused because of our own certificate is backing off, and need not when there is another. */
+  #tellWhenIdentified(): void {
+    const { identity } = this.#options
+    this.#unlisten ??= identity?.onChange(() => {
+      if (identity.refusal() !== undefined) return
+      this.#unlisten?.()
+      this.#unlisten = undefined
+      this.#reachable.tell()
+    })
   }
 
   #pin(url: URL, clock: Clock): Promise<string> {

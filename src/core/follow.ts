@@ -11,7 +11,7 @@ const BURST = 2
 const SLACK_MS = 5000
 
 export interface FollowOptions {
-  readonly link: Pick<PlaneLink, 'send'>
+  readonly link: Pick<PlaneLink, 'send' | 'onReachable'>
   readonly clock: Clock
   readonly random: Random
   /** The next poll, asked for anew each time: it says the newest etag and everything wanted by then. */
@@ -37,7 +37,8 @@ export interface Following {
  * Long polls, exactly one outstanding. The first goes out before this returns.
  *
  * asking -> (2xx, 304) pausing -> asking; asking -> (error, hung, refused by `onAnswer`) backing off -> asking.
- * Back-off: full jitter, 250 ms doubling to 15 s, over with the first good answer. A poll is given up when it lasts a
+ * Back-off: full jitter, 250 ms doubling to 15 s, over with the first good answer or when the link says that a plane is
+ * back. A poll is given up when it lasts a
  * sixteenth of its wait and 5 s longer than asked for (Consul's blocking queries add that sixteenth as jitter). Polls
  * that end at once are a bucket of two, refilled by one a second, so that no plane can make us spin. All waits are
  * background work.
@@ -118,6 +119,12 @@ export function follow(options: FollowOptions): Following {
     outstanding?.abort()
   }
 
+  const unlisten = link.onReachable?.(() => {
+    if (failures === 0 || controller !== undefined) return
+    failures = 0
+    disarm()
+    next(0)
+  })
   tokens -= 1
   ask()
   return {
@@ -128,6 +135,7 @@ export function follow(options: FollowOptions): Following {
     },
     stop: () => {
       stopped = true
+      unlisten?.()
       breakOff()
     },
   }

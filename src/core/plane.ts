@@ -45,6 +45,12 @@ export interface PlaneLink {
    * `identity` and there is none.
    */
   send(request: PlaneRequest, signal?: AbortSignal): Promise<PlaneAnswer>
+  /**
+   * For those who back off: called when asking again is worth it, because planes that could not be reached are back, or
+   * because our own certificate, which was refused, has been replaced. Spread over the processes of a mesh, so that
+   * listeners may ask at once. Listeners must not throw.
+   */
+  onReachable?(listener: () => void): () => void
   close(): Promise<void>
 }
 

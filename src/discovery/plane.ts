@@ -8,7 +8,7 @@ import { type PlaneSets, readSets, sameSet } from './plane-sets.ts'
 import type { Source } from './source.ts'
 
 export interface PlaneSourceOptions {
-  readonly link: Pick<PlaneLink, 'send' | 'urls'>
+  readonly link: Pick<PlaneLink, 'send' | 'urls' | 'onReachable'>
   /** Where the last good endpoints are kept; undefined: nowhere. */
   readonly store?: StateStore | undefined
   readonly clock: Clock

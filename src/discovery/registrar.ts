@@ -13,7 +13,7 @@ const MAX_BACKOFF_MS = 4000
 const LEAVE_MS = 1000
 
 export interface RegistrarOptions {
-  readonly link: Pick<PlaneLink, 'send' | 'urls'>
+  readonly link: Pick<PlaneLink, 'send' | 'urls' | 'onReachable'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -59,6 +59,7 @@ export class Registrar implements Part {
   /** Whether the plane may know us, so that leaving is worth a word. */
   #told = false
   #disarm = () => {}
+  #unlisten: (() => void) | undefined
   #sending: AbortController | undefined
 
   /** Throws TULLE_CONFIG where `advertise` is no address. */
@@ -98,6 +99,7 @@ export class Registrar implements Part {
   async deregister(): Promise<void> {
     if (this.#state === 'left') return
     this.#state = 'left'
+    this.#unlisten?.()
     this.#breakOff()
     if (!this.#told) return
     const { clock, link, log } = this.#options
@@ -182,6 +184,9 @@ export class Registrar implements Part {
     if (message !== this.#problem)
       log.warn(`not ${registering ? 'registered' : 'confirmed'} at the plane: ${message}`)
     this.#problem = message
+    this.#unlisten ??= this.#options.link.onReachable?.(() => {
+      if (this.#failures > 0 && this.#sending === undefined) this.#next(0)
+    })
     const ceiling = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** Math.min(this.#failures++, 10))
     this.#next(random() * ceiling)
   }

@@ -8,7 +8,7 @@ import { judge } from './judge.ts'
 import { Objections } from './objections.ts'
 import type { Credentials, Holding, IdentitySource, Trust } from './source.ts'
 import { withService } from './spiffe-id.ts'
-import { instantOf, spanOf } from './time-text.ts'
+import { instantOf } from './time-text.ts'
 import { tlsMaterial } from './tls-material.ts'
 import { missing } from './trust.ts'
 
@@ -89,8 +89,8 @@ export class MeshIdentity implements Identity, Part {
         `"${this.#service}" has no certificate yet; it comes from ${this.#source.name}`,
         { layer: 'identity' },
       )
-    const sinceMs = this.#wall() - this.#current.notAfterMs
-    return sinceMs > 0 ? this.#expired(this.#current.notAfterMs, sinceMs) : undefined
+    const { notAfterMs } = this.#current
+    return this.#wall() > notAfterMs ? this.#expired(notAfterMs) : undefined
   }
 
   idOf(service: string): string | undefined {
@@ -181,10 +181,11 @@ export class MeshIdentity implements Identity, Part {
       )
   }
 
-  #expired(notAfterMs: number, sinceMs: number): MeshError {
+  /** Says when, and not how long ago: who logs what is new only would log it every second. */
+  #expired(notAfterMs: number): MeshError {
     return stormError(
       'TULLE_IDENTITY_EXPIRED',
-      `the certificate of ${this.#id} expired at ${instantOf(notAfterMs)}, ${spanOf(sinceMs)} ago, and ${this.#source.name} has brought no other`,
+      `the certificate of ${this.#id} expired at ${instantOf(notAfterMs)}, and ${this.#source.name} has brought no other`,
       { layer: 'identity' },
     )
   }

@@ -62,6 +62,7 @@ export class PlaneSource implements IdentitySource {
   #distrusted = false
   #asking = false
   #disarm = (): void => {}
+  #unlisten = (): void => {}
   #life = new AbortController()
 
   constructor(options: PlaneSourceOptions) {
@@ -96,6 +97,7 @@ export class PlaneSource implements IdentitySource {
     }
     this.#life.signal.throwIfAborted()
     this.#schedule()
+    this.#unlisten = this.#options.link.onReachable?.(() => this.#planeIsBack()) ?? (() => {})
     this.#trust.follow()
   }
 
@@ -115,6 +117,7 @@ export class PlaneSource implements IdentitySource {
   async close(): Promise<void> {
     this.#life.abort(new MeshError('TULLE_CLOSED', 'the identity is closed', { layer: 'identity' }))
     this.#disarm()
+    this.#unlisten()
     this.#trust.stop()
     await this.#kept.written()
   }
@@ -233,6 +236,10 @@ export class PlaneSource implements IdentitySource {
     const why = wordsOf(error)
     this.#problems.set('renewal', `our certificate, which ${until}, could not be renewed: ${why}`, why)
     this.#arm(wall() + renewalBackoffMs(this.#failures, leftMs, random))
+  }
+
+  #planeIsBack(): void {
+    if (this.#failures > 0 && !this.#asking) this.#arm(this.#options.wall())
   }
 
   #trustChanged(): void {

@@ -12,7 +12,7 @@ import { newerTrust } from './trust.ts'
 const POLL_MS = 60_000
 
 export interface TrustKeeperOptions {
-  readonly link: Pick<PlaneLink, 'send'>
+  readonly link: Pick<PlaneLink, 'send' | 'onReachable'>
   readonly clock: Clock
   readonly wall: () => number
   readonly random: Random

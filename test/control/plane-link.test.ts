@@ -4,17 +4,17 @@ import { once } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { createServer as createPlainServer } from 'node:http'
 import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { after, test } from 'node:test'
 import { createSecureContext, type TLSSocket } from 'node:tls'
 import { HttpsPlaneLink, type PlaneLinkOptions } from '../../src/control/plane-link.ts'
 import { isMeshError, MeshError } from '../../src/core/errors.ts'
-import type { TlsMaterial } from '../../src/core/identity.ts'
+import type { Identity, TlsMaterial } from '../../src/core/identity.ts'
 import { PlaneRefusal } from '../../src/core/plane.ts'
 import { readSvid } from '../../src/identity/svid.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { type IssueOptions, TestCa } from '../kit/certificates.ts'
-import { within } from '../kit/wait.ts'
+import { delay, within } from '../kit/wait.ts'
 
 const ca = TestCa.create()
 const closing: (() => unknown)[] = []
@@ -197,14 +197,28 @@ test('with an identity our certificate is shown; a newer one makes new connectio
     return { generation, context, notBeforeMs: 0, notAfterMs: 0 }
   }
   const refusal = new MeshError('TULLE_IDENTITY', 'not yet')
-  const identity: { current: TlsMaterial | undefined; refusal(): MeshError | undefined } = {
+  const listeners = new Set<(change: 'renewed') => void>()
+  const identity: Pick<Identity, 'refusal' | 'onChange'> & { current: TlsMaterial | undefined } = {
     current: undefined,
     refusal: () => (identity.current === undefined ? refusal : undefined),
+    onChange: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
   }
   const { link } = linkTo([there.url], { identity })
-  await assert.rejects(link.send({ ...get, auth: 'identity' }), refusal)
+  let told = 0
+  link.onReachable(() => told++)
+  const renewed = () => {
+    for (const listener of [...listeners]) listener('renewed')
+  }
+  for (let n = 0; n < 2; n++) await assert.rejects(link.send({ ...get, auth: 'identity' }), refusal)
   await link.send(get)
+  renewed()
+  assert.deepEqual([told, listeners.size], [0, 1])
   identity.current = material(1)
+  renewed()
+  assert.deepEqual([told, listeners.size], [1, 0], 'who was refused is told, once')
   await link.send({ ...get, auth: 'identity' })
   await link.send({ ...get, auth: 'identity' })
   identity.current = material(2)
@@ -407,4 +421,26 @@ test('without token and bundle there is nobody to trust', async () => {
     message: /neither a token nor a trust bundle/,
   })
   assert.equal(there.connections(), 0)
+})
+
+test('FAULTS 20: a plane that was gone and is back is noticed within two seconds, without a request', async () => {
+  const gone = createTcpServer()
+  gone.listen(0, '127.0.0.1')
+  await once(gone, 'listening')
+  const { port } = gone.address() as AddressInfo
+  gone.close()
+  const { link } = linkTo([`https://127.0.0.1:${port}`])
+  const back = new Promise<void>((resolve) => void link.onReachable(resolve))
+  await assert.rejects(link.send(get), { code: 'TULLE_PLANE' })
+  // Long enough that somebody has looked.
+  await delay(900)
+  let connections = 0
+  const again = createTcpServer((socket) => {
+    connections++
+    socket.on('error', () => {}).resume()
+  })
+  again.listen(port, '127.0.0.1')
+  closing.push(() => again.close())
+  await within(back, 2000, 'the news')
+  assert.equal(connections, 1)
 })

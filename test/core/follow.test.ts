@@ -142,11 +142,43 @@ test('asking again from inside an answer leaves one poll, not two', async () => 
   assert.equal(link.sent.length, 2)
 })
 
+test('FAULTS 20: who backs off asks at once when the plane is back, and backs off from the beginning if that fails', async () => {
+  const { link, clock, later } = followed()
+  for (let n = 0; n < 7; n++) {
+    await later(2000)
+    await link.last().fail()
+    await later(clock.next!)
+  }
+  await later(2000)
+  await link.last().fail()
+  assert.equal(clock.next, 15_000)
+  await later(1000)
+  await link.back()
+  await later(0)
+  assert.equal(link.last().open, true)
+  await later(2000)
+  await link.last().fail()
+  assert.equal(clock.next, 250)
+})
+
+test('a plane that comes back again and again makes nobody ask more than once a second, nor break off a poll', async () => {
+  const { link, later } = followed()
+  await link.back()
+  assert.equal(link.sent.length, 1)
+  for (let ms = 0; ms < 10_000; ms += 50) {
+    if (link.last().open) await link.last().fail()
+    await link.back()
+    await later(50)
+  }
+  assert.ok(link.sent.length <= 12, `${link.sent.length} in 10 s`)
+})
+
 test('after stop nothing is asked, told or armed', async () => {
   const { link, clock, answers, errors, following } = followed()
   const first = link.last()
   following.stop()
   following.again()
+  assert.equal(link.waiting.size, 0)
   await settled()
   assert.equal(first.signal?.aborted, true)
   assert.equal(clock.armed, 0)

@@ -217,3 +217,24 @@ test('where no address is known the problem says what to set', async () => {
   assert.equal(link.sent.length, 0)
   assert.match(registrar.status().problem ?? '', /port 4001 at: set TULLE_ADVERTISE/)
 })
+
+test('FAULTS 20: who could not register asks at once when the plane is back, and only who could not', async () => {
+  const { registrar, link, later, listening } = world()
+  await listening(at(4001))
+  for (let n = 0; n < 8; n++) {
+    await later(4000)
+    if (link.last().open) await link.last().fail()
+  }
+  const before = link.sent.length
+  await link.back()
+  await later(0)
+  assert.equal(link.sent.length, before + 1)
+  await link.last().answer({ ttlMs: 9000 })
+  await link.back()
+  await later(0)
+  assert.equal(link.sent.length, before + 1)
+  const leaving = registrar.deregister()
+  await link.last('DELETE').answer(undefined)
+  await leaving
+  assert.equal(link.waiting.size, 0)
+})

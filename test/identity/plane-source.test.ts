@@ -118,7 +118,10 @@ test('FAULTS 37: without the plane the certificate is kept to its end, then ever
   await stage.pass(3 * MINUTE, 5000)
   const refusal = orders.identity.refusal()
   assert.equal(refusal?.code, 'TULLE_IDENTITY_EXPIRED')
-  assert.match(refusal?.message ?? '', /orders expired at 2026-03-01T13:00:00Z, 2 min ago/)
+  assert.match(
+    refusal?.message ?? '',
+    /orders expired at 2026-03-01T13:00:00Z, and plane .* has brought no other/,
+  )
   assert.match(problem(orders), /expired at 2026-03-01T13:00:00Z/)
   assert.ok(orders.logged.some((line) => line.includes('expired at 2026-03-01T13:00:00Z')))
   const before = stage.plane.asked.length
@@ -129,6 +132,21 @@ test('FAULTS 37: without the plane the certificate is kept to its end, then ever
   await untilGeneration(stage, orders, 2)
   assert.equal(orders.identity.refusal(), undefined)
   assert.equal(orders.identity.health().from, 'plane')
+})
+
+test('FAULTS 20: who could not renew asks at once when the plane is back', async () => {
+  stage = new IdentityStage({ lifetimeMs: HOUR })
+  const orders = stage.actor()
+  await orders.start()
+  stage.plane.back()
+  await stage.pass(MINUTE, 5000)
+  assert.equal(stage.plane.asked.length, 1, 'nothing failed, so nothing is asked')
+  stage.plane.away = true
+  await stage.pass(2 * HOUR, 20_000)
+  assert.equal(orders.identity.refusal()?.code, 'TULLE_IDENTITY_EXPIRED')
+  stage.plane.back()
+  stage.clock.advance(0)
+  await until(() => orders.identity.refusal() === undefined, { what: 'a certificate' })
 })
 
 test('a restart with the plane down goes on with what is kept, and says how old it is', async () => {

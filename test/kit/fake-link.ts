@@ -50,6 +50,19 @@ export class FakeLink implements PlaneLink {
     return this.sent.filter(({ request }) => `${request.method} ${request.path}`.startsWith(start))
   }
 
+  readonly waiting = new Set<() => void>()
+
+  onReachable(listener: () => void): () => void {
+    this.waiting.add(listener)
+    return () => this.waiting.delete(listener)
+  }
+
+  /** The plane can be reached again. */
+  async back(): Promise<void> {
+    for (const listener of [...this.waiting]) listener()
+    await settled()
+  }
+
   async close(): Promise<void> {}
 }
 

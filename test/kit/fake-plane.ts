@@ -34,6 +34,7 @@ export class FakePlane implements PlaneLink {
   /** In the place of the trust document. */
   trustBody: unknown
   #waiting = new Set<() => void>()
+  readonly #listeners = new Set<() => void>()
   #version = 1
 
   constructor({ clock, wall, trustDomain = 'test.example', lifetimeMs = 86_400_000 }: FakePlaneOptions) {
@@ -87,6 +88,17 @@ export class FakePlane implements PlaneLink {
     signal?.throwIfAborted()
     if (this.away) throw new MeshError('TULLE_PLANE', `${this.urls[0]} cannot be reached: ECONNREFUSED`)
     return request.path === '/v1/svid' ? this.#svid(request) : this.#trust(request, signal)
+  }
+
+  onReachable(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** It can be reached again, and whoever backs off is told. */
+  back(): void {
+    this.away = false
+    for (const listener of [...this.#listeners]) listener()
   }
 
   async close(): Promise<void> {}
