@@ -58,3 +58,27 @@ test('the version changes with what is in force, and with nothing else', () => {
   assert.notEqual(lastGood.take(files({ 'a.yaml': service('orders', '2s') })).version, first.version)
   assert.equal(lastGood.take(files({ 'a.yaml': service('orders') })).version, first.version)
 })
+
+test('only documents whose text has changed are read again, mistakes included', () => {
+  const read: string[] = []
+  const lastGood = new LastGood((source) => {
+    read.push(source.name)
+    return parsePolicy(source)
+  })
+  const bad = service('stock', 'soon')
+  lastGood.take(files({ 'a.yaml': service('orders'), 'b.yaml': bad, 'c.yaml': service('mail') }))
+  assert.deepEqual(read.splice(0), ['a.yaml', 'b.yaml', 'c.yaml'])
+  const update = lastGood.take(
+    files({ 'a.yaml': service('orders', '2s'), 'b.yaml': bad, 'c.yaml': service('mail') }),
+  )
+  assert.deepEqual(read.splice(0), ['a.yaml'])
+  assert.deepEqual(inForce(update), ['orders: 2000', 'mail: 1000'])
+  assert.deepEqual(
+    update.problems.map(({ file }) => file),
+    ['b.yaml'],
+    'what is wrong is said as long as it is there',
+  )
+  lastGood.take(files({ 'a.yaml': service('orders', '2s') }))
+  lastGood.take(files({ 'a.yaml': service('orders', '2s'), 'c.yaml': service('mail') }))
+  assert.deepEqual(read.splice(0), ['c.yaml'], 'what was gone is read anew')
+})
