@@ -16,7 +16,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Undefined: `admin`, so that a route whose author forgot it is closed. */
     allow?: Allow
-    /** `mutation`: written down, durably, before it is answered. `quiet`: not even refusals are. */
+    /** `mutation`: written down, durably, before it is answered. `quiet`: not even that something is not known. */
     audit?: 'mutation' | 'quiet'
   }
   interface FastifyRequest {
@@ -53,7 +53,8 @@ export function guard(app: FastifyInstance, { door, peers, audit, wall }: GuardO
     const { audit: how } = request.routeOptions.config
     const { statusCode } = reply
     const refused = statusCode >= 400
-    if (written.has(request) || how === 'quiet' || (!refused && how !== 'mutation')) return
+    if (written.has(request) || (!refused && how !== 'mutation') || (how === 'quiet' && statusCode === 404))
+      return
     written.add(request)
     const entry = entryOf(request, statusCode, wall())
     if (refused) audit.note(entry)
