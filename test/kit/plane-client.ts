@@ -87,7 +87,7 @@ export function planeClient(
 /** Joins as a service, as a process does: a key of its own, a request for a certificate, the token. */
 export async function join(
   t: Cleanup,
-  plane: Plane,
+  plane: Pick<Plane, 'url' | 'bundle' | 'trustDomain' | 'createToken'>,
   service: string,
   token = plane.createToken(service),
 ): Promise<Credentials & { readonly keys: KeyPair }> {
