@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import type { Question, Reply } from './messages.ts'
+import type { PlaneQuestion, Question, Reply } from './messages.ts'
 
 const ANSWER_MS = 3000
 
@@ -8,7 +8,7 @@ interface Waiting {
   readonly fail: (error: Error) => void
 }
 
-/** Questions to a service process and their answers, over the channel that Node opens to a forked process. */
+/** Questions to a process of the demo and their answers, over the channel that Node opens to a forked process. */
 export class Channel {
   readonly #name: string
   readonly #child: ChildProcess
@@ -30,7 +30,7 @@ export class Channel {
   }
 
   /** @throws when the process ends, or does not answer in time */
-  async ask(question: Question): Promise<unknown> {
+  async ask(question: Question | PlaneQuestion): Promise<unknown> {
     const id = ++this.#asked
     let late: NodeJS.Timeout | undefined
     try {

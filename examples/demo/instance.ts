@@ -1,102 +1,24 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { extname } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { Channel } from './channel.ts'
-import type { Behaviour, Question, Reply } from './messages.ts'
+import { Forked } from './forked.ts'
+import type { Behaviour } from './messages.ts'
+import type { Seat, ServiceName } from './seats.ts'
 
-const START_MS = 10_000
-
-export type State = 'down' | 'starting' | 'up' | 'draining' | 'killed'
-
-/** One service process: started, asked, stopped and started again, always on the same port. */
-export class Instance {
-  readonly name: string
-  readonly service: string
-  readonly port: number
-  state: State = 'down'
+/** One service process. */
+export class Instance extends Forked {
+  readonly service: ServiceName
   behaviour: Behaviour = {}
-  readonly #env: NodeJS.ProcessEnv
-  #child: ChildProcess | undefined
-  #channel: Channel | undefined
 
-  constructor(name: string, service: string, port: number, env: NodeJS.ProcessEnv) {
-    this.name = name
+  constructor({ name, service, port }: Seat, env: NodeJS.ProcessEnv) {
+    super(name, port, `services/${service}`, { ...env, TULLE_SERVICE: service, DEMO_INSTANCE: name })
     this.service = service
-    this.port = port
-    this.#env = { ...env, TULLE_SERVICE: service, DEMO_INSTANCE: name, DEMO_PORT: String(port) }
   }
 
-  /** Undefined while no process runs. */
-  get pid(): number | undefined {
-    return this.#child?.pid
-  }
-
-  /** @throws with what the process wrote to stderr, when it ends or hangs before it serves */
-  async start(): Promise<void> {
-    const program = new URL(`./services/${this.service}${extname(import.meta.url)}`, import.meta.url)
-    const child = fork(fileURLToPath(program), [], {
-      env: this.#env,
-      execArgv: [],
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    })
-    child.once('exit', () => {
-      this.#child = undefined
-      if (this.state !== 'killed') this.state = 'down'
-    })
-    this.#child = child
-    this.#channel = new Channel(this.name, child)
+  override async start(): Promise<void> {
     this.behaviour = {}
-    this.state = 'starting'
-    await this.#serves(child)
-    this.state = 'up'
-  }
-
-  /** Sends a signal; resolves with the exit code once the process is gone, -1 if the signal ended it. */
-  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<number> {
-    const child = this.#child
-    if (child === undefined) return 0
-    this.state = signal === 'SIGTERM' ? 'draining' : 'killed'
-    const gone = once(child, 'exit')
-    child.kill(signal)
-    const [code] = (await gone) as [number | null]
-    return code ?? -1
-  }
-
-  /** Ends the process without waiting: for exits of the runner. */
-  killNow(): void {
-    this.#child?.kill('SIGKILL')
+    await super.start()
   }
 
   async behave(behaviour: Behaviour): Promise<void> {
     await this.ask({ ask: 'behave', behaviour })
     this.behaviour = behaviour
-  }
-
-  async ask(question: Question): Promise<unknown> {
-    if (this.#channel === undefined) throw new Error(`${this.name} was never started`)
-    return this.#channel.ask(question)
-  }
-
-  #serves(child: ChildProcess): Promise<void> {
-    let said = ''
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(-2000)
-    })
-    return new Promise((resolve, reject) => {
-      const fail = (why: string): void => {
-        clearTimeout(late)
-        reject(new Error(`${this.name} (127.0.0.1:${this.port}) ${why}\n${said}`.trimEnd()))
-      }
-      const late = setTimeout(() => fail(`did not serve within ${START_MS / 1000} s`), START_MS)
-      child.once('error', (error) => fail(`could not be started: ${error.message}`))
-      // `close` comes after `exit` and after the end of stderr, so that the reason is complete.
-      child.once('close', (code, signal) => fail(`ended with ${signal ?? `code ${code}`} before it served`))
-      child.on('message', (reply: Reply) => {
-        if (!('ready' in reply)) return
-        clearTimeout(late)
-        resolve()
-      })
-    })
   }
 }

@@ -1,3 +1,4 @@
+import type { PlaneProcess } from './plane-process.ts'
 import type { Stage } from './stage.ts'
 import type { View } from './ui/view.ts'
 import { pause } from './wait.ts'
@@ -11,7 +12,7 @@ export async function keep(stage: Stage, view: View, over: () => boolean): Promi
   stage.traffic.start()
   while (!over()) {
     await pause(250)
-    for (const instance of stage.cluster.instances) {
+    for (const instance of [...stage.cluster.instances, ...planes(stage)]) {
       if (instance.pid !== undefined || instance.state === 'starting') continue
       const { name } = instance
       instance.state = 'starting'
@@ -26,16 +27,20 @@ export async function keep(stage: Stage, view: View, over: () => boolean): Promi
   }
 }
 
-function instructions({ cluster, policy }: Stage): string[] {
+function planes({ plane }: Stage): readonly PlaneProcess[] {
+  return plane === undefined ? [] : [plane.process]
+}
+
+function instructions(stage: Stage): string[] {
+  const { cluster, policy } = stage
   return [
     `  curl ${cluster.url}/items/anything`,
     `  curl -X POST -H 'content-type: application/json' -d '{"id":"mine"}' \\`,
     `       ${cluster.url}/orders`,
     ...cluster.of('orders').map(({ name, pid, port }) => `  kill -9 ${pid}     # ${name}, on port ${port}`),
     ...cluster.of('stock').map(({ name, pid, port }) => `  kill -9 ${pid}     # ${name}, on port ${port}`),
-    '  and edit the policy, live; a mistake is refused:',
-    `    ${policy.file('orders.yaml')}`,
-    `    ${policy.file('stock.yaml')}`,
+    ...planes(stage).map(({ pid, port }) => `  kill -9 ${pid}     # the plane, on port ${port}`),
+    ...policy.howTo.map((line) => `  ${line}`),
     '  Whoever is killed comes back after three seconds.',
   ]
 }

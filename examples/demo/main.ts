@@ -8,12 +8,13 @@ const LIMIT_MS = 110_000
 
 async function run(options: Options): Promise<boolean> {
   const out = process.stdout
-  out.write('tulle demo: web → orders ×3 → stock ×2; six processes, users come through web\n')
+  const what = options.plane ? ', on a plane, every call over mutual TLS' : ''
+  out.write(`tulle demo: web → orders ×3 → stock ×2; six processes, users come through web${what}\n`)
   const tooLong = setTimeout(
     () => fail(new Error(`the demo did not end within ${LIMIT_MS / 1000} s`)),
     LIMIT_MS,
   )
-  const theatre = await Theatre.open(out)
+  const theatre = await Theatre.open(out, options.plane)
   out.write(`they serve; ${theatre.traffic.perSecond} requests per second\n`)
   const results = await play(options.scenes, theatre, theatre.view)
   const seconds = Number((performance.now() / 1000).toFixed(1))

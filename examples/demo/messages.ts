@@ -30,7 +30,26 @@ export type Question =
   | { readonly ask: 'describe'; readonly service: string }
   | { readonly ask: 'spans'; readonly traceId: string }
 
-export type Envelope = Question & { readonly id: number }
+/** What the runner asks the plane. */
+export type PlaneQuestion =
+  | { readonly ask: 'token'; readonly service: string }
+  | { readonly ask: 'push'; readonly documents: readonly { readonly name: string; readonly text: string }[] }
+  | { readonly ask: 'rotate' }
+  | { readonly ask: 'retire' }
+  | { readonly ask: 'subscribers' }
+
+/** The plane would not do it, and why. */
+export interface Refused {
+  readonly refused: string
+}
+
+/** A process that runs a version of the policy, as it told the plane itself. */
+export interface Subscriber {
+  readonly instance: string
+  readonly service: string
+  readonly sequence: number
+  readonly refused: readonly string[]
+}
 
 export type Reply =
   | { readonly ready: true }

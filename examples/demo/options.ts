@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util'
-import { SCENES } from './scenes/index.ts'
+import { scenesFor } from './scenes/index.ts'
 import type { Scene } from './stage.ts'
 
 export interface Options {
   readonly keep: boolean
   readonly help: boolean
+  readonly plane: boolean
   readonly scenes: readonly Scene[]
 }
 
@@ -14,34 +15,43 @@ export function readOptions(args: readonly string[]): Options {
     args: [...args],
     options: {
       keep: { type: 'boolean', default: false },
+      'no-plane': { type: 'boolean', default: false },
       scene: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
+  const plane = !values['no-plane']
   return {
+    plane,
     keep: values.keep,
     help: values.help,
-    scenes: (values.scene ?? []).length === 0 ? SCENES : chosen(values.scene ?? []),
+    scenes: values.scene === undefined ? scenesFor(plane) : chosen(values.scene, plane),
   }
 }
 
-function chosen(names: readonly string[]): readonly Scene[] {
+function chosen(names: readonly string[], plane: boolean): readonly Scene[] {
+  const scenes = scenesFor(plane)
   return names.map((name) => {
-    const scene = SCENES.find((one) => one.name === name)
+    const scene = scenes.find((one) => one.name === name)
     if (scene === undefined)
-      throw new Error(`there is no scene "${name}"; there are: ${SCENES.map((one) => one.name).join(', ')}`)
+      throw new Error(
+        `there is no scene "${name}"${plane ? '' : ' without a plane'}; there are: ${scenes.map((one) => one.name).join(', ')}`,
+      )
     return scene
   })
 }
 
 export function usage(): string {
-  const scenes = SCENES.map(({ name, headline }) => `  ${name.padEnd(11)} ${headline}`)
+  const scenes = scenesFor(true).map(({ name, headline }) => `  ${name.padEnd(11)} ${headline}`)
   return `npm run demo [-- options]
 
-Starts six processes, web → orders ×3 → stock ×2, drives traffic through web,
-and plays scenes.
+Starts a plane and six processes, web → orders ×3 → stock ×2, which get
+addresses, policy and certificates from it and talk mutual TLS. Drives traffic
+through web, and plays scenes.
 
   --scene <name>  play this scene alone; may be given several times
+  --no-plane      without a plane: static addresses, a policy folder, plaintext;
+                  the scenes about the plane and certificates are left out
   --keep          stay afterwards, and say how to play with it, until Ctrl-C
   -h, --help      this page
 

@@ -6,6 +6,7 @@ import { Broken } from './wait.ts'
 /** Plays the scenes one after the other. A scene that does not hold does not keep the next ones from being played. */
 export async function play(scenes: readonly Scene[], stage: Stage, view: View): Promise<readonly Result[]> {
   const results: Result[] = []
+  for (const scene of scenes) await scene.overture?.(stage)
   for (const [i, scene] of scenes.entries()) {
     view.begin(`${i + 1}/${scenes.length}  ${scene.headline}`)
     const result = await playOne(scene, stage)
@@ -37,7 +38,8 @@ async function playOne(scene: Scene, stage: Stage): Promise<Result> {
 }
 
 /** After a scene that broke off in the middle: everything runs and behaves. */
-async function restore({ cluster }: Stage): Promise<void> {
+async function restore({ cluster, plane }: Stage): Promise<void> {
+  if (plane?.process.pid === undefined) await plane?.process.start()
   for (const instance of cluster.instances) {
     if (instance.pid === undefined) await instance.start()
     else await instance.behave({})

@@ -1,8 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-
 /** The policy the demo starts with. Quotes take 400 ms: the timeout of their route is wrong on purpose. */
-const DOCUMENTS = {
+export const DOCUMENTS = {
   'orders.yaml': `version: 1
 services:
   orders:
@@ -25,36 +22,16 @@ services:
 
 export type DocumentName = keyof typeof DOCUMENTS
 
-/** The policy directory that all six services watch. */
-export class PolicyFolder {
-  readonly path: string
-  readonly #folder: string
+/** The policy of all six services, and the way to change it while they run. */
+export interface Policy {
+  /** Replaces one text in a document, which must be there. Resolves with the way back. */
+  edit(name: DocumentName, from: string, to: string): Promise<() => Promise<void>>
+  /** How a person changes it, line by line. */
+  readonly howTo: readonly string[]
+}
 
-  constructor(folder: string) {
-    this.#folder = folder
-    this.path = join(folder, 'policy')
-    mkdirSync(this.path)
-    for (const [name, text] of Object.entries(DOCUMENTS)) writeFileSync(this.file(name as DocumentName), text)
-  }
-
-  file(name: DocumentName): string {
-    return join(this.path, name)
-  }
-
-  /**
-   * Replaces one text in a document, which must be there. Returns the way back.
-   * Written beside the directory and moved into place, so that nobody reads half a document.
-   */
-  edit(name: DocumentName, from: string, to: string): () => void {
-    const before = readFileSync(this.file(name), 'utf8')
-    if (!before.includes(from)) throw new Error(`${this.file(name)} does not say "${from}"`)
-    this.#put(name, before.replace(from, to))
-    return () => this.#put(name, before)
-  }
-
-  #put(name: DocumentName, text: string): void {
-    const draft = join(this.#folder, `${name}.draft`)
-    writeFileSync(draft, text)
-    renameSync(draft, this.file(name))
-  }
+/** @throws Error where the document does not say it */
+export function edited(document: string, text: string, from: string, to: string): string {
+  if (!text.includes(from)) throw new Error(`${document} does not say "${from}"`)
+  return text.replace(from, to)
 }

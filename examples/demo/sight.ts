@@ -1,5 +1,6 @@
-import type { Cluster, ServiceName } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
 import type { Instance } from './instance.ts'
+import type { ServiceName } from './seats.ts'
 
 const LOOK_MS = 200
 
@@ -22,7 +23,7 @@ export class Sight {
   }
 
   isEjected({ service, port }: Instance): boolean {
-    return this.#ejected.get(service as ServiceName)?.has(`127.0.0.1:${port}`) === true
+    return this.#ejected.get(service)?.has(`127.0.0.1:${port}`) === true
   }
 
   close(): void {

@@ -1,20 +1,34 @@
+import type { Certificates } from './certificates.ts'
 import type { Cluster } from './cluster.ts'
 import type { Figures } from './figures.ts'
 import { executions } from './ledger.ts'
-import type { PolicyFolder } from './policy.ts'
+import type { PlaneProcess } from './plane-process.ts'
+import type { Policy } from './policy.ts'
 import type { Pulse } from './pulse.ts'
 import type { Sight } from './sight.ts'
 import type { Traffic } from './traffic.ts'
 import type { Paint } from './ui/paint.ts'
 import { check } from './wait.ts'
 
+/** What there is more where there is a plane. */
+export interface OnPlane {
+  readonly process: PlaneProcess
+  readonly certificates: Certificates
+  /** How long a certificate lives. */
+  readonly lifetimeMs: number
+}
+
 /** What a scene has to play with. */
 export interface Stage {
   readonly cluster: Cluster
-  readonly policy: PolicyFolder
+  readonly policy: Policy
+  /** Undefined where the demo is static. */
+  readonly plane: OnPlane | undefined
   readonly traffic: Traffic
   readonly pulse: Pulse
   readonly sight: Sight
+  /** Temporary; gone when the demo is. */
+  readonly folder: string
   /** Where orders writes what it executed. */
   readonly ledgerPath: string
   /** Tells the audience what happens now. */
@@ -26,8 +40,16 @@ export interface Stage {
 export interface Scene {
   readonly name: string
   readonly headline: string
+  /** What takes its time and must have begun when the scene is played: happens before the first scene. */
+  overture?(stage: Stage): Promise<void>
   /** Runs under traffic; resolves with what was shown, once every promise of the scene was checked. */
   play(stage: Stage): Promise<string>
+}
+
+/** @throws Broken in a static demo */
+export function planeOf({ plane }: Stage): OnPlane {
+  check(plane !== undefined, 'this scene needs the plane')
+  return plane
 }
 
 /** Lets the last answers arrive; the figures are then complete. The traffic rests until the next scene. */

@@ -1,22 +1,32 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Backstage, planeBackstage, staticBackstage } from './backstage.ts'
+import { Certificates } from './certificates.ts'
 import { Cluster } from './cluster.ts'
+import { House } from './house.ts'
 import type { Instance } from './instance.ts'
-import { PolicyFolder } from './policy.ts'
+import { PlaneProcess } from './plane-process.ts'
+import type { Policy } from './policy.ts'
+import { freePorts } from './ports.ts'
 import { Pulse } from './pulse.ts'
+import { SEATS, seatsOf } from './seats.ts'
 import { Sight } from './sight.ts'
-import type { Stage } from './stage.ts'
+import type { OnPlane, Stage } from './stage.ts'
 import { Traffic } from './traffic.ts'
 import type { Moment, Row } from './ui/board.ts'
 import { linesView } from './ui/lines.ts'
 import { canBeLive, liveView } from './ui/live.ts'
 import type { View } from './ui/view.ts'
 
-/** The house the scenes are played in: six processes, a temporary folder, traffic and an audience. */
+/** Short, so that every certificate is renewed several times during the play. */
+const LIFETIME_MS = 20_000
+
+/** Where the scenes are played: six processes and perhaps a plane, a temporary folder, traffic and an audience. */
 export class Theatre implements Stage {
   readonly cluster: Cluster
-  readonly policy: PolicyFolder
+  readonly policy: Policy
+  readonly plane: OnPlane | undefined
+  readonly folder: string
   readonly ledgerPath: string
   readonly pulse = new Pulse()
   readonly sight: Sight
@@ -24,14 +34,21 @@ export class Theatre implements Stage {
   readonly view: View
 
   private constructor(
+    { folder }: House,
     cluster: Cluster,
-    policy: PolicyFolder,
+    { policy, plane }: Backstage,
     ledgerPath: string,
     perSecond: number,
     out: NodeJS.WriteStream,
   ) {
     this.cluster = cluster
     this.policy = policy
+    this.plane = plane && {
+      process: plane,
+      certificates: new Certificates(cluster),
+      lifetimeMs: LIFETIME_MS,
+    }
+    this.folder = folder
     this.ledgerPath = ledgerPath
     this.sight = new Sight(cluster)
     this.traffic = new Traffic(cluster.url, this.pulse, perSecond)
@@ -40,19 +57,25 @@ export class Theatre implements Stage {
   }
 
   /** @throws Error with what was wrong, when a process does not come up */
-  static async open(out: NodeJS.WriteStream): Promise<Theatre> {
-    const folder = mkdtempSync(join(tmpdir(), 'tulle-demo-'))
-    process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-    const policy = new PolicyFolder(folder)
+  static async open(out: NodeJS.WriteStream, onPlane: boolean): Promise<Theatre> {
+    const house = new House()
+    const { folder } = house
     const ledgerPath = join(folder, 'ledger')
     writeFileSync(ledgerPath, '')
-    const cluster = await Cluster.plan(policy.path, ledgerPath)
-    // Whatever ends this process: nobody stays behind.
-    process.once('exit', () => cluster.killNow())
+    const ports = await freePorts(SEATS + 1)
+    const clean = withoutSettings(process.env)
+    let backstage: Backstage
+    if (onPlane) {
+      const plane = new PlaneProcess(ports[SEATS] as number, join(folder, 'plane'), LIFETIME_MS, clean)
+      house.takeIn(plane)
+      backstage = await planeBackstage(plane, folder)
+    } else backstage = staticBackstage(folder)
+    const cluster = new Cluster(seatsOf(ports), backstage, clean, ledgerPath)
+    house.takeIn(cluster)
     const started = performance.now()
     await cluster.start()
     const perSecond = paceFor(performance.now() - started)
-    return new Theatre(cluster, policy, ledgerPath, perSecond, out)
+    return new Theatre(house, cluster, backstage, ledgerPath, perSecond, out)
   }
 
   say(note: string): void {
@@ -66,9 +89,11 @@ export class Theatre implements Stage {
   async close(): Promise<void> {
     this.view.close()
     this.sight.close()
+    this.plane?.certificates.close()
     this.pulse.stop()
     await this.traffic.close()
     await this.cluster.close()
+    await this.plane?.process.stop('SIGKILL')
   }
 
   #moment(): Omit<Moment, 'title' | 'note'> {
@@ -101,4 +126,9 @@ const USUAL_START_MS = 4000
 /** Requests per second: fewer where the start shows that the machine is slow, or busy with something else. */
 function paceFor(startMs: number): number {
   return Math.round(Math.max(LEAST_PACE, Math.min(PACE, (PACE * USUAL_START_MS) / startMs)))
+}
+
+/** The demo must not depend on how the user's own mesh or tracing is set up. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(TULLE|OTEL|NODE_OPTIONS)/.test(name)))
 }

@@ -7,7 +7,7 @@ export const badPolicy: Scene = {
   headline: 'A bad policy is refused; the last good one stays in force',
   async play(stage) {
     await pause(300)
-    const mend = stage.policy.edit('orders.yaml', 'limit: 2', 'limit: three')
+    const mend = await stage.policy.edit('orders.yaml', 'limit: 2', 'limit: three')
     try {
       let refusal: string | undefined
       await until('the refusal in mesh.health() of web', 3000, async () => {
@@ -24,14 +24,14 @@ export const badPolicy: Scene = {
         `the refusal does not name line and column: ${refusal}`,
       )
       await pause(1200)
-      mend()
+      await mend()
       await until('the end of the refusal', 3000, async () => {
         return problemIn(await stage.cluster.web.ask({ ask: 'health' })) === undefined
       })
       nobodyNoticed(await curtain(stage))
       return refusal ?? ''
     } finally {
-      mend()
+      await mend()
     }
   },
 }

@@ -17,7 +17,7 @@ export const livePolicy: Scene = {
       check(quotes.ok === 0, `${quotes.ok} quotes came although the policy gives them too little time`)
       check(/TULLE_(DEADLINE|TOO_LATE)/.test(quotes.lastProblem), `a quote failed with ${quotes.lastProblem}`)
       stage.say(`orders.yaml now says ${RIGHT}; no process is restarted`)
-      stage.policy.edit('orders.yaml', WRONG, RIGHT)
+      await stage.policy.edit('orders.yaml', WRONG, RIGHT)
       const liveMs = await until('the first quote under the new policy', 3000, () => quotes.ok > 0)
       // The quote itself takes 400 ms of it.
       check(liveMs < 1500, `the change took ${milliseconds(liveMs)}`)

@@ -1,6 +1,7 @@
 import type { Mesh } from 'tulle'
 import type { Telemetry } from 'tulle/telemetry'
-import type { Behaviour, Envelope, Reply } from '../messages.ts'
+import type { Behaviour, Question } from '../messages.ts'
+import { obey } from '../obey.ts'
 import { SpanShelf } from './spans.ts'
 
 /**
@@ -30,21 +31,10 @@ export class Link {
 
   /** Tells the runner that this instance serves, and answers its questions from now on. */
   open(mesh: Mesh, telemetry: Telemetry): void {
-    process.on('message', (envelope: Envelope) => {
-      this.#answer(mesh, telemetry, envelope).then(
-        (answer) => say({ id: envelope.id, answer }),
-        (error: unknown) => say({ id: envelope.id, error: String(error) }),
-      )
-    })
-    // The runner decides when this process ends; a Ctrl-C in its terminal reaches all of them. When the runner is
-    // gone, so is the reason to be here. The channel itself must not keep a drained process alive.
-    process.on('SIGINT', () => {})
-    process.on('disconnect', () => process.exit())
-    process.channel?.unref()
-    say({ ready: true })
+    obey((question: Question) => this.#answer(mesh, telemetry, question))
   }
 
-  async #answer(mesh: Mesh, telemetry: Telemetry, question: Envelope): Promise<unknown> {
+  async #answer(mesh: Mesh, telemetry: Telemetry, question: Question): Promise<unknown> {
     switch (question.ask) {
       case 'behave':
         this.#behaviour = question.behaviour
@@ -61,8 +51,4 @@ export class Link {
         return this.spans.of(question.traceId)
     }
   }
-}
-
-function say(reply: Reply): void {
-  if (process.connected) process.send?.(reply)
 }

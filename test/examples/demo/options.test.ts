@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readOptions, usage } from '../../../examples/demo/options.ts'
-import { SCENES } from '../../../examples/demo/scenes/index.ts'
+import { scenesFor } from '../../../examples/demo/scenes/index.ts'
 
-test('all scenes are played unless some are named', () => {
-  assert.equal(readOptions([]).scenes, SCENES)
+test('all scenes are played, on a plane, unless some are named', () => {
+  assert.equal(readOptions([]).scenes, scenesFor(true))
+  assert.equal(readOptions([]).plane, true)
   assert.deepEqual(
     readOptions(['--scene', 'outage', '--scene', 'killed']).scenes.map((scene) => scene.name),
     ['outage', 'killed'],
@@ -15,11 +16,18 @@ test('an unknown scene is refused with the names there are', () => {
   assert.throws(() => readOptions(['--scene', 'quake']), /no scene "quake".*balanced.*traced/)
 })
 
+test('without a plane the scenes about it are left out', () => {
+  const { scenes, plane } = readOptions(['--no-plane'])
+  assert.equal(scenes, scenesFor(false))
+  assert.equal(plane, false)
+  assert.throws(() => readOptions(['--no-plane', '--scene', 'rotation']), /no scene "rotation" without a plane/)
+})
+
 test('an unknown option is refused', () => {
   assert.throws(() => readOptions(['--fast']), /--fast/)
 })
 
 test('the usage names every scene within 80 columns', () => {
-  for (const { name } of SCENES) assert.ok(usage().includes(name))
+  for (const { name } of [...scenesFor(true), ...scenesFor(false)]) assert.ok(usage().includes(name))
   for (const line of usage().split('\n')) assert.ok(line.length <= 80, line)
 })
