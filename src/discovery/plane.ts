@@ -140,7 +140,7 @@ export class PlaneSource implements Source {
       random,
       request: () => this.#request(),
       onAnswer: (answer) => this.#answered(answer),
-      onUnchanged: () => this.#heard(),
+      onUnchanged: () => this.#unchanged(),
       onError: (error) => this.#failed(error),
     })
   }
@@ -173,28 +173,37 @@ export class PlaneSource implements Source {
     const sets = readSets(body, new URLSearchParams(this.#asked).getAll('service'))
     this.#etag = { asked: this.#asked, value: etag }
     this.#source = 'plane'
-    this.#heard()
-    this.#take(sets)
+    this.#take(sets, this.#heard())
     this.#kept.keep(body, sets.known)
     this.#something?.()
   }
 
-  #take({ services, known }: PlaneSets): void {
+  #take({ services, known }: PlaneSets, again = false): void {
     if (known.join() !== this.#known.join()) {
       this.#known = known
       for (const listener of this.#knownListeners) listener()
     }
     for (const [service, set] of services) {
-      if (sameSet(this.#sets.get(service), set)) continue
-      this.#sets.set(service, set)
-      for (const { onSet } of [...(this.#watches.get(service) ?? [])]) onSet(set)
+      const before = this.#sets.get(service)
+      const same = sameSet(before, set)
+      if (same && !again) continue
+      const current = same ? (before as EndpointSet) : set
+      this.#sets.set(service, current)
+      for (const { onSet } of [...(this.#watches.get(service) ?? [])]) onSet(current)
     }
   }
 
-  #heard(): void {
-    if (this.#problem !== undefined) this.#options.log.info('the plane answers again')
+  #unchanged(): void {
+    if (this.#heard()) this.#take({ services: this.#sets, known: this.#known }, true)
+  }
+
+  /** Whether watches had been told of a failure: they learn from a set, the same one though it be, that it is over. */
+  #heard(): boolean {
+    const failed = this.#problem !== undefined
+    if (failed) this.#options.log.info('the plane answers again')
     this.#problem = undefined
     this.#heardMs = this.#options.clock.now()
+    return failed
   }
 
   #failed(error: unknown): void {

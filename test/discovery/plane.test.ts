@@ -265,6 +265,25 @@ test('FAULTS 21: with the plane gone later the last sets stay, their age grows, 
   await source.close()
 })
 
+test('FAULTS 20: a watch that was told of a failure is told of its end, by the same set where nothing has changed', async () => {
+  const { link, watch, says, later } = world()
+  const orders = watch('orders')
+  await says({ orders: ORDERS }, ['orders'], '"1"')
+  for (const end of ['unchanged', 'answered']) {
+    await later(15_000)
+    await link.last().fail()
+    assert.equal(orders.errors.length, end === 'unchanged' ? 1 : 2)
+    await later(15_000)
+    if (end === 'unchanged') await link.last().unchanged()
+    else await link.last().answer({ services: { orders: ORDERS }, known: ['orders'] }, '"1"')
+    assert.equal(orders.sets.length, end === 'unchanged' ? 2 : 3)
+    assert.equal(orders.sets.at(-1), orders.sets[0])
+  }
+  await later(15_000)
+  await link.last().unchanged()
+  assert.equal(orders.sets.length, 3)
+})
+
 test('sets are kept when they change, a second later and once, with those of services not watched now', async () => {
   const store = new MemoryState()
   store.put('endpoints.json', {
