@@ -137,7 +137,12 @@ function serverOf(
     const { cert, key } = own.current
     return { cert, key, ca: roots.map((root) => pemOf('CERTIFICATE', root)) }
   }
-  const peers = new Peers({ trustDomain: authority.trustDomain, roots: () => roots, wall })
+  const peers = new Peers({
+    trustDomain: authority.trustDomain,
+    roots: () => roots,
+    intermediates: () => authority.intermediates,
+    wall,
+  })
   const server = planeServer(parts, { tls: tls(), peers, maxConnections })
   authority.onChange(() => {
     roots = authority.roots

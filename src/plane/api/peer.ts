@@ -10,6 +10,8 @@ export interface PeersOptions {
   readonly trustDomain: string
   /** DER: what is believed now; another array where it has changed. */
   readonly roots: () => readonly Uint8Array[]
+  /** DER: those of our own CA, since some versions of Node tell a server the leaf alone (nodejs/node#65579). */
+  readonly intermediates: () => readonly Uint8Array[]
   readonly wall: () => number
 }
 
@@ -34,7 +36,7 @@ export class Peers {
 
   /** Undefined: it has shown no certificate. @throws Refusal for one that is not acceptable */
   of(socket: TLSSocket): VerifiedPeer | undefined {
-    const { trustDomain, wall } = this.#options
+    const { trustDomain, intermediates, wall } = this.#options
     const roots = this.#options.roots()
     const known = this.#judged.get(socket)
     if (known !== undefined && known.roots === roots && wall() < known.peer.notAfterMs) return known.peer
@@ -43,7 +45,8 @@ export class Peers {
     if (!socket.authorized) throw unacceptable(String(socket.authorizationError))
     const peer = judge(chain, { trustDomain, denied: NOBODY, wallMs: wall() })
     if (isMeshError(peer)) throw unacceptable(peer.message)
-    if (!stillRooted(chain, roots, wall())) throw unacceptable('the root that signed it is believed no more')
+    if (!stillRooted([...chain, ...intermediates()], roots, wall()))
+      throw unacceptable('the root that signed it is believed no more')
     this.#judged.set(socket, { peer, roots })
     return peer
   }

@@ -116,6 +116,16 @@ export class Authority {
     return this.#roots
   }
 
+  /**
+   * DER: what leads from leaves of ours to a root, for peers of whom only the leaf is known. Newer versions of Node give a
+   * server no more (nodejs/node#65579).
+   */
+  get intermediates(): readonly Uint8Array[] {
+    const { former = [], previous } = this.#record
+    const cross = previous?.cross === undefined ? [] : [previous.cross]
+    return [...this.#ca.chain.slice(0, -1), ...[...cross, ...former].map(fromBase64)]
+  }
+
   /** Of the active root, lower-case hexadecimal: what join tokens made now carry. */
   get rootSha256(): string {
     return sha256Of(rootOf(this.#ca))

@@ -4,7 +4,7 @@ import { keyPem, readKey } from '../../identity/keys.ts'
 import { type BroughtCa, readBrought } from './brought.ts'
 import { makeRoot, rootOf, type SigningCa } from './ca.ts'
 import { crossSign } from './cross-sign.ts'
-import type { CaRecord } from './record.ts'
+import { type CaRecord, formerOf } from './record.ts'
 
 export interface Opening {
   readonly trustDomain: string
@@ -46,7 +46,7 @@ export async function openCa(record: CaRecord | undefined, opening: Opening): Pr
   if (chain.at(-1) === record.active.chain.at(-1)) {
     // The same root: nobody needs to learn anything, and what the other certificate signed stays good.
     const active = { chain, longestTtlMs: Math.max(ttlMs, record.active.longestTtlMs) }
-    return { ca: given, record: { ...record, active } }
+    return { ca: given, record: { ...record, ...formerOf(record), active } }
   }
   return { ca: given, record: succeed(record, given, { made: false, ttlMs, wallMs }) }
 }
@@ -67,6 +67,7 @@ export function succeed(
   const cross = old.key === undefined ? undefined : crossSign(rootOf(next), ownOf(record))
   return {
     ...record,
+    ...formerOf(record),
     sequence: record.sequence + 1,
     active: activeOf(next, ttlMs, made),
     previous: {

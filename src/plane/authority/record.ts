@@ -32,8 +32,18 @@ const shape = z.looseObject({
       leavesUntilMs: z.number(),
     })
     .optional(),
+  /** Intermediates that signed before and whose leaves may live, newest first; at most `MOST_FORMER`. */
+  former: z.array(der).optional(),
 })
 export type CaRecord = z.infer<typeof shape>
+
+const MOST_FORMER = 4
+
+/** What `former` is once another chain signs. */
+export function formerOf({ active, former = [] }: CaRecord): Pick<CaRecord, 'former'> {
+  const all = [...active.chain.slice(0, -1), ...former]
+  return all.length === 0 ? {} : { former: all.slice(0, MOST_FORMER) }
+}
 
 /** Undefined: there is none yet. Rejects with TULLE_STATE where it is unreadable: a new CA would be an outage. */
 export async function readCaRecord(store: Store): Promise<CaRecord | undefined> {
