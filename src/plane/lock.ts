@@ -125,8 +125,13 @@ export class DirectoryLock {
     })
   }
 
+  /** A file that cannot be read now (too many are open, the disk errs) is nobody else's yet: the next beat looks again. */
   async #isMine(): Promise<boolean> {
-    return (await readHolder(this.#path))?.token === this.#mine.token
+    try {
+      return (await readHolder(this.#path))?.token === this.#mine.token
+    } catch {
+      return true
+    }
   }
 }
 

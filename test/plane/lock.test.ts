@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -105,3 +114,20 @@ async function ourHolder(directory: string): Promise<string> {
   await lock.release()
   return holder
 }
+
+test('a lock that cannot be read for a while is neither lost nor the end of the process', async (t) => {
+  const directory = folder(t)
+  const clock = new ManualClock()
+  const lock = await DirectoryLock.take(directory, clock)
+  renameSync(join(directory, '.lock'), join(directory, 'aside'))
+  mkdirSync(join(directory, '.lock'))
+  for (let beat = 0; beat < 3; beat++) {
+    clock.advance(2000)
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+  }
+  assert.equal(lock.held, true)
+  rmdirSync(join(directory, '.lock'))
+  renameSync(join(directory, 'aside'), join(directory, '.lock'))
+  await lock.release()
+  assert.deepEqual(readdirSync(directory), [])
+})
