@@ -38,20 +38,23 @@ export function certificateLevels(
   const isRoot = (der: Uint8Array): boolean => roots.some((root) => Buffer.compare(root, der) === 0)
   const chain = (credentials?.chain ?? []).filter((der, index) => index === 0 || !isRoot(der))
   return [
-    ...chain.map((der, index) => levelOf(der, index === 0 ? 'leaf' : 'intermediate', wallMs)),
-    ...roots.map((der) => levelOf(der, 'root', wallMs)),
+    ...chain.flatMap((der, index) => levelOf(der, index === 0 ? 'leaf' : 'intermediate', wallMs)),
+    ...roots.flatMap((der) => levelOf(der, 'root', wallMs)),
   ]
 }
 
-function levelOf(der: Uint8Array, level: CertificateLevel['level'], wallMs: number): CertificateLevel {
+/** Nothing of a certificate that came along in the chain, leads nowhere, and cannot be read. */
+function levelOf(der: Uint8Array, level: CertificateLevel['level'], wallMs: number): CertificateLevel[] {
   const facts = readCertificate(der)
-  if (typeof facts === 'string') throw new TypeError(facts)
+  if (typeof facts === 'string') return []
   const { notAfterMs, uris } = facts
   const named = level === 'leaf' ? uris[0] : new X509Certificate(der).subject
-  return {
-    level,
-    subject: named || facts.serial,
-    notAfterMs,
-    daysLeft: (notAfterMs - wallMs) / DAY_MS,
-  }
+  return [
+    {
+      level,
+      subject: named || facts.serial,
+      notAfterMs,
+      daysLeft: (notAfterMs - wallMs) / DAY_MS,
+    },
+  ]
 }

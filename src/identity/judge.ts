@@ -40,7 +40,7 @@ function unwanted(id: string, trustDomain: string, rules: JudgeRules): MeshError
       'Environments have trust domains of their own on purpose: is the address of another environment in use?',
     )
   if (rules.denied.has(id))
-    return refuse(`The peer ${id} is banned.`, 'Whoever banned it can lift that: `tulle identity allow`.')
+    return refuse(`The peer ${id} is banned.`, 'Whoever banned it can lift that: `tulle identity unban`.')
   if (rules.expected !== undefined && id !== rules.expected)
     return refuse(
       `The peer is ${id}, where ${rules.expected} was meant.`,

@@ -15,7 +15,7 @@ export interface OwnRules {
 /**
  * Judges a certificate that is to become our own, before it replaces a good one: an SVID by every rule, in its time, for
  * our key, our service, our trust domain, and with a chain that leads to the bundle.
- * @returns TULLE_IDENTITY with the first thing that is wrong
+ * @returns TULLE_IDENTITY with the first thing that is wrong. Never throws.
  */
 export function judgeOwn({ chain, key }: Credentials, rules: OwnRules): Svid | MeshError {
   const [leaf] = chain
@@ -25,7 +25,9 @@ export function judgeOwn({ chain, key }: Credentials, rules: OwnRules): Svid | M
   const { trust, service, wallMs } = rules
   const late = outOfTime(svid, wallMs)
   if (late !== undefined) return wrong(late.message, late)
-  if (!new X509Certificate(leaf).checkPrivateKey(key)) return wrong(`the key is not that of ${svid.id}`)
+  const certificate = opened(leaf)
+  if (certificate === undefined) return wrong(`the certificate of ${svid.id} cannot be read by OpenSSL`)
+  if (!certificate.checkPrivateKey(key)) return wrong(`the key is not that of ${svid.id}`)
   if (service !== undefined && svid.service !== service)
     return wrong(`it is ${svid.id}, and this is the service "${service}"`)
   if (svid.trustDomain !== trust.bundle.trustDomain)
@@ -35,6 +37,15 @@ export function judgeOwn({ chain, key }: Credentials, rules: OwnRules): Svid | M
       `the chain of ${svid.id} leads to none of the ${trust.bundle.roots.length} roots of the bundle`,
     )
   return svid
+}
+
+/** Undefined: our parser found everything it looks for, and OpenSSL something that it cannot read. */
+function opened(der: Uint8Array): X509Certificate | undefined {
+  try {
+    return new X509Certificate(der)
+  } catch {
+    return undefined
+  }
 }
 
 function wrong(why: string, cause?: MeshError): MeshError {
