@@ -25,7 +25,7 @@ export const CODES = {
     'UNAVAILABLE',
     true,
     'The name looks like a mesh name but no policy, endpoint list or discovery source knows the service.',
-    'Check the spelling, or add the service to TULLE_ENDPOINTS or to the policy.',
+    'Check the spelling. With a plane, has an instance registered (`tulle services`)? Else add the service to TULLE_ENDPOINTS or to the policy.',
   ),
   TULLE_BAD_NAME: code(
     400,

@@ -1,6 +1,8 @@
 import type { EndpointSet } from '../core/endpoint.ts'
 import type { Source } from './source.ts'
 
+const MAX_NAMES = 20_000
+
 /** Two sources as one: names the local configuration lists never ask the registry. */
 export class LocalFirst implements Source {
   readonly name: string
@@ -8,6 +10,7 @@ export class LocalFirst implements Source {
   readonly #local: Source
   readonly #registry: Source
   readonly #names: ReadonlySet<string>
+  readonly #heard = new Set<string>()
 
   constructor(local: Source, registry: Source) {
     this.name = registry.name
@@ -25,8 +28,13 @@ export class LocalFirst implements Source {
     return source.watch(service, onSet, onError)
   }
 
+  /**
+   * A name once known stays so: a service whose last instance has gone has no endpoint, but it is no spelling mistake,
+   * and what was counted of it must outlive the gap.
+   */
   known(): readonly string[] {
-    return [...new Set([...this.#names, ...this.#registry.known()])]
+    for (const name of this.#registry.known()) if (this.#heard.size < MAX_NAMES) this.#heard.add(name)
+    return [...new Set([...this.#names, ...this.#heard])]
   }
 
   onKnown(listener: () => void): () => void {

@@ -15,8 +15,9 @@ class Registry implements Source {
     onSet({ endpoints: [{ address: '10.0.0.9', port: 9 }] })
     return () => {}
   }
+  names = ['orders', 'stock']
   known(): readonly string[] {
-    return ['orders', 'stock']
+    return this.names
   }
   onKnown(listener: () => void): () => void {
     this.#listeners.push(listener)
@@ -51,6 +52,8 @@ test('names of both are known once, and closing closes both', async () => {
   registry.learn()
   assert.equal(learnt, 1)
   assert.deepEqual(source.known(), ['orders', 'stock'])
+  registry.names = ['billing']
+  assert.deepEqual(source.known(), ['orders', 'stock', 'billing'], 'a service without instances is still one')
   await source.close()
   assert.equal(registry.closed, true)
 })
