@@ -69,8 +69,12 @@ export class PlaneSource implements Source {
     this.#kept = new KeptEndpoints(store, clock, wall, log)
   }
 
-  /** Resolves with the plane's first answer, with what was kept where the plane fails, or when `startMs` is over. */
+  /**
+   * Resolves with the plane's first answer, with what was kept where the plane fails, or when `startMs` is over. May be
+   * called again after `close`.
+   */
   async start(signal: AbortSignal): Promise<void> {
+    this.#closed = false
     await this.#kept.load()
     signal.throwIfAborted()
     const { clock, startMs = START_MS } = this.#options
@@ -125,9 +129,9 @@ export class PlaneSource implements Source {
     this.#closed = true
     this.#disarm()
     this.#following?.stop()
+    this.#following = undefined
     this.#something?.()
     this.#watches.clear()
-    this.#knownListeners.clear()
     await this.#kept.close()
   }
 

@@ -11,7 +11,7 @@ export interface Source {
   readonly lazy?: boolean | undefined
   /**
    * Before the first watch: resolves when the source knows something to go on with, its own memory included. Rejects
-   * with a MeshError that says what was tried.
+   * with a MeshError that says what was tried. A mesh whose start failed closes its source and may start it again.
    */
   start?(signal: AbortSignal): Promise<void>
   /**

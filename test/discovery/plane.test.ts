@@ -337,3 +337,25 @@ test('after a stop nothing is told, after close nothing is armed', async () => {
   await source.close()
   assert.equal(clock.armed, 0)
 })
+
+test('a start that failed may be made again: the plane is followed anew, and who asked for news of names still gets them', async () => {
+  const { link, source, watch, says } = world()
+  const known: string[][] = []
+  source.onKnown?.(() => known.push([...source.known()]))
+  const late = new AbortController()
+  const failed = source.start(late.signal)
+  await settled()
+  late.abort(new Error('too late'))
+  await assert.rejects(failed, /too late/)
+  await source.close()
+  assert.equal(link.last().open, false)
+
+  const start = source.start(new AbortController().signal)
+  await settled()
+  const orders = watch('orders')
+  await says({ orders: ORDERS })
+  await start
+  assert.deepEqual(orders.ports(), [[4001, 4002]])
+  assert.deepEqual(known, [['orders']])
+  await source.close()
+})
