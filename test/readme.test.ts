@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { scriptedEndpoint } from '../src/testing/index.ts'
+import { startProcess } from './kit/process.ts'
 import { root } from './kit/root.ts'
+import { until } from './kit/wait.ts'
 
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 
@@ -28,6 +30,43 @@ test('the five lines of the README run as they are printed', async () => {
   assert.equal((one.requests[0] ?? two.requests[0])?.url, '/v1/items')
 })
 
+test('the commands with a plane of the README run as they are printed, on ports of their own', async (t) => {
+  const [, printed = ''] = /```sh\n(npx tulle plane[\s\S]*?)```/.exec(readme) ?? []
+  const [plane = '', orders = '', web = '', curl = ''] = printed.split('\n')
+  const [, args = ''] = /^npx tulle (plane [^#]*)#/.exec(plane) ?? []
+  const { ready } = await startProcess(t, join(root, 'dist/src/cli/main.js'), {
+    args: [...args.trim().split(' '), '--port', '0'],
+    ready: /^TULLE_JOIN_TOKEN=(\S+)$/m,
+  })
+  const service = (line: string) => {
+    const [, assigned = '', file = ''] = /^((?:\w+=\S+ )+)node (\S+)$/.exec(line) ?? assert.fail(line)
+    const env = Object.fromEntries(
+      assigned
+        .trim()
+        .split(' ')
+        .map((one) => one.split('=')),
+    )
+    assert.equal(env.TULLE_JOIN_TOKEN, '…')
+    return startProcess(t, join(root, file), {
+      env: { ...env, TULLE_JOIN_TOKEN: ready[1]!, PORT: '0' },
+      ready: /^listening on (\S+)$/m,
+    })
+  }
+  await service(orders)
+  const {
+    ready: [, url = ''],
+  } = await service(web)
+  assert.equal(curl, `curl http://127.0.0.1:${/PORT=(\d+)/.exec(web)?.[1]}/`)
+  const answer = await until(
+    async () => {
+      const res = await fetch(url)
+      return res.status === 200 && ((await res.json()) as { askedBy: string })
+    },
+    { what: 'an answer through the mesh' },
+  )
+  assert.match(answer.askedBy, /^spiffe:.*\/svc\/web$/)
+})
+
 test('the commands of the README are scripts of the package', () => {
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>
@@ -37,17 +76,9 @@ test('the commands of the README are scripts of the package', () => {
 })
 
 test('every page that is linked from the README and from docs/ is there', () => {
-  const pages = [
-    'README.md',
-    'docs/getting-started.md',
-    'docs/serving.md',
-    'docs/observability.md',
-    'docs/policy.md',
-    'docs/configuration.md',
-    'docs/errors.md',
-    'docs/extending.md',
-    'docs/architecture.md',
-  ]
+  const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))
+  const pages = ['README.md', ...docs.map((name) => `docs/${name}`)]
+  for (const name of docs) assert.ok(readme.includes(`](docs/${name})`), `README.md links to ${name}`)
   for (const page of pages) {
     const text = readFileSync(join(root, page), 'utf8')
     for (const [, link] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {

@@ -5,7 +5,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
+import { startProcess } from '../kit/process.ts'
 import { root } from '../kit/root.ts'
+import { until } from '../kit/wait.ts'
 
 interface Service {
   readonly url: string
@@ -21,7 +23,7 @@ async function start(t: TestContext, file: string, env: Record<string, string>):
   })
   t.after(() => child.kill('SIGKILL'))
   for await (const line of createInterface({ input: child.stdout })) {
-    const url = /^listening on (http:\S+)$/.exec(line)?.[1]
+    const url = /^listening on (https?:\S+)$/.exec(line)?.[1]
     if (url === undefined) continue
     const exited = once(child, 'exit') as Promise<[number | null]>
     return {
@@ -58,6 +60,38 @@ for (const web of ['express/web.js', 'fastify/web.js', 'fetch-replacement/web.js
     assert.equal(await stop(), 0, 'SIGTERM ends it in order')
   })
 }
+
+test('examples/plane answers over mutual TLS, refuses plaintext, and goes on when the plane is gone', async (t) => {
+  const plane = await startProcess(t, join(root, 'dist/src/cli/main.js'), {
+    args: ['plane', '--dev', '--port', '0'],
+    ready: /^TULLE_JOIN_TOKEN=(\S+)$/m,
+  })
+  const env = { TULLE_JOIN_TOKEN: plane.ready[1]! }
+  const orders = await Promise.all(
+    [1, 2].map(() => start(t, 'plane/orders.js', { ...env, TULLE_SERVICE: 'orders' })),
+  )
+  const { url, stop } = await start(t, 'plane/web.js', { ...env, TULLE_SERVICE: 'web' })
+  const ask = async (): Promise<number | undefined> => {
+    const res = await fetch(url)
+    if (res.status !== 200) return undefined
+    const { item, servedBy, askedBy } = (await res.json()) as Record<string, unknown>
+    assert.equal(item, '/v1/items')
+    assert.match(String(askedBy), /^spiffe:\/\/\S+\/ns\/default\/dc\/dc1\/svc\/web$/)
+    return Number(servedBy)
+  }
+  const served = new Set<number | undefined>()
+  const both = () => orders.every(({ pid }) => served.has(pid))
+  await until(async () => served.add(await ask()) && both(), { what: 'answers of both orders' })
+
+  for (const one of orders) {
+    assert.match(one.url, /^https:/)
+    assert.equal((await fetch(one.url.replace('https:', 'http:'))).status, 426)
+  }
+  await plane.kill('SIGTERM')
+  await orders[0]!.stop('SIGKILL')
+  for (let i = 0; i < 20; i++) assert.equal(await ask(), orders[1]!.pid)
+  assert.equal(await stop(), 0, 'SIGTERM ends it in order')
+})
 
 test('examples/policy.yaml has no mistake and no warning', () => {
   const tulle = join(root, 'dist/src/cli/main.js')
