@@ -98,6 +98,7 @@ test('FAULTS 21, 31, 37: without the plane members start, call and are called to
   assert.ok(wellMs < 3000, `${wellMs.toFixed(0)} ms`)
   for (const { process } of [web, orders]) {
     const lines = process.stderr.split('\n').filter((line) => line !== '')
+    t.diagnostic(`${lines.length} lines logged`)
     assert.ok(lines.length < 60, `one line for each change:\n${process.stderr}`)
   }
 })
