@@ -1,7 +1,7 @@
 import { endpointId } from '../core/endpoint.ts'
 import { type PlaneLink, PlaneRefusal, type PlaneRequest } from '../core/plane.ts'
 import { type EndpointWire, leaseWire, type RegistrationWire } from '../core/plane-wire.ts'
-import type { Clock, Logger, Part, Random } from '../core/ports.ts'
+import type { Clock, Logger, Random } from '../core/ports.ts'
 import type { Listener } from '../core/runtime.ts'
 import { type Advertised, addressOf, readAdvertise } from './advertise.ts'
 
@@ -45,8 +45,7 @@ export interface RegistrarStatus {
  *
  * idle -> registering -> registered; a change, or a plane that does not know us (404) -> registering; any -> left.
  */
-export class Registrar implements Part {
-  readonly name = 'registrar'
+export class Registrar {
   readonly #options: RegistrarOptions
   readonly #advertised: Advertised
   readonly #listeners = new Set<Listener>()
@@ -58,6 +57,8 @@ export class Registrar implements Part {
   #failures = 0
   /** Whether the plane may know us, so that leaving is worth a word. */
   #told = false
+  /** It was said that several listeners are one endpoint. */
+  #warned = false
   #disarm = () => {}
   #unlisten: (() => void) | undefined
   #sending: AbortController | undefined
@@ -66,13 +67,6 @@ export class Registrar implements Part {
   constructor(options: RegistrarOptions) {
     this.#options = options
     this.#advertised = readAdvertise(options.advertise)
-  }
-
-  async start(): Promise<void> {}
-
-  /** The same as `deregister`. */
-  close(): Promise<void> {
-    return this.deregister()
   }
 
   listen(listener: Listener): void {
@@ -203,7 +197,9 @@ export class Registrar implements Part {
     const { service, meta, localAddress } = this.#options
     const local = await localAddress()
     const endpoints = new Map<string, EndpointWire>()
+    const ports = new Set<number>()
     for (const listener of this.#listeners) {
+      ports.add(listener.port)
       const place = addressOf(listener, this.#advertised, local)
       if (place === undefined)
         throw new Error(
@@ -213,7 +209,17 @@ export class Registrar implements Part {
       endpoints.set(endpointId(place.address, place.port), { ...place, ...meta, protocol, mtls })
     }
     this.#endpoints = [...endpoints.values()]
+    if (ports.size > endpoints.size) this.#warnOfOne(ports)
     const body: RegistrationWire = { service, endpoints: [...endpoints.values()] }
     return { method: 'PUT', path: this.#path(), body, auth: 'identity' }
+  }
+
+  /** An advertised port is that of one listener; the last one describes it, and nobody is sent to the others. */
+  #warnOfOne(ports: ReadonlySet<number>): void {
+    if (this.#warned) return
+    this.#warned = true
+    this.#options.log.warn(
+      `the listeners on ports ${[...ports].join(', ')} are registered as one endpoint, ${this.status().endpoints.join(', ')}, because a port is advertised; advertise the host alone, or serve all but one with mtls: 'disable'`,
+    )
   }
 }

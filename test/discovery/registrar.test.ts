@@ -143,7 +143,7 @@ test('before a drain the instance leaves for good', async () => {
   await left
   registrar.listen(at(4002))
   await later(60_000)
-  await registrar.close()
+  await registrar.deregister()
   assert.equal(link.sent.length, 2)
   assert.equal(clock.armed, 0)
   assert.equal(registrar.status().state, 'left')
@@ -162,7 +162,6 @@ test('a plane that hangs holds no drain up for more than a second', async () => 
 
 test('who never registered says nothing when he leaves', async () => {
   const { registrar, link, later } = world()
-  await registrar.start()
   await later(60_000)
   await registrar.deregister()
   assert.equal(link.sent.length, 0)
@@ -237,4 +236,28 @@ test('FAULTS 20: who could not register asks at once when the plane is back, and
   await link.last('DELETE').answer(undefined)
   await leaving
   assert.equal(link.waiting.size, 0)
+})
+
+test('several listeners behind one advertised port are one endpoint, and that is said once', async () => {
+  const warned: string[] = []
+  const log = { debug() {}, info() {}, error() {}, warn: (message: string) => warned.push(message) }
+  const { places, listening } = world({ advertise: 'edge.internal:443', log })
+  await listening(at(4001), at(4002))
+  assert.deepEqual(places(), ['edge.internal:443'])
+  await listening(at(4003))
+  assert.equal(warned.length, 1)
+  assert.match(warned[0] ?? '', /ports 4001, 4002 are registered as one endpoint, edge\.internal:443/)
+})
+
+test('one listener behind an advertised port, or several behind an advertised host, are no mistake', async () => {
+  for (const [advertise, ...ports] of [
+    ['edge.internal:443', 4001],
+    ['edge.internal', 4001, 4002],
+  ] as const) {
+    const warned: string[] = []
+    const log = { debug() {}, info() {}, error() {}, warn: (message: string) => warned.push(message) }
+    const { listening } = world({ advertise, log })
+    await listening(...ports.map((port) => at(port)))
+    assert.deepEqual(warned, [])
+  }
 })
