@@ -16,7 +16,9 @@ import { createLogger } from './telemetry/log.ts'
 
 export type { Push, Pushed } from './plane/policies.ts'
 export { PolicyRefusal } from './plane/policy-refusal.ts'
-export { Refusal } from './plane/refusal.ts'
+export { Refusal, type RefusalKind } from './plane/refusal.ts'
+export type { Subscriber } from './plane/subscribers.ts'
+export type { Problem } from './policy/problem.ts'
 
 /** How a plane is run. */
 export interface PlaneOptions {

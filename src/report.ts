@@ -29,6 +29,7 @@ export interface Health {
   readonly notes: readonly string[]
 }
 
+/** What the plane says: `Health.plane`. */
 export interface PlaneHealth {
   readonly urls: readonly string[]
   /** Undefined: the policy is a local one. */
