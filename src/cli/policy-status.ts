@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { type AdminOptions, asAdmin, withPlane } from './admin.ts'
 import { subscribersWire, versionsWire } from './admin-wire.ts'
 import { Failed, type Io } from './io.ts'
-import { table } from './table.ts'
+import { plain, table } from './table.ts'
 import { span } from './when.ts'
 import type { World } from './world.ts'
 
@@ -44,7 +44,7 @@ export function registerPolicyStatus(policy: Command, io: Io, world: World): voi
           `${span(Math.max(0, world.wall() - one.seen))} ago`,
         ])
         const why = subscribers.flatMap(({ instance, refused }) =>
-          refused.map((reason) => `refused by ${instance}: ${reason}\n`),
+          refused.map((reason) => `refused by ${plain(instance)}: ${plain(reason)}\n`),
         )
         io.out(
           `newest version ${sequence}; ${current.length} of ${alive.length} instances on it\n${table(['service', 'instance', 'version', 'state', 'seen'], rows)}${why.join('')}`,

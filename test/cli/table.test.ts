@@ -23,3 +23,7 @@ test('numbers of things read as words', () => {
     ['no tokens', '1 token', '2 tokens'],
   )
 })
+
+test('what others have said cannot give the terminal orders', () => {
+  assert.equal(table(['a'], [['\u001b[2J\nroot\u009b1m']]), 'A\n\ufffd[2J\ufffdroot\ufffd1m\n')
+})
