@@ -24,6 +24,8 @@ export interface AuditOptions {
   readonly maxBytes?: number | undefined
   /** How many old files are kept; default 4. */
   readonly keep?: number | undefined
+  /** Asked before each refusal: false, and it is counted instead. Default always. */
+  readonly mayNote?: (() => boolean) | undefined
 }
 
 const RECENT = 1000
@@ -38,6 +40,7 @@ export class AuditLog {
   readonly #file: string
   readonly #maxBytes: number
   readonly #keep: number
+  readonly #mayNote: () => boolean
   readonly #recent: AuditEntry[] = []
   readonly #flushing = new SharedSync(() => this.#flush())
   #handle: FileHandle
@@ -45,10 +48,12 @@ export class AuditLog {
   #waiting: string[] = []
   #dropped = 0
 
-  private constructor({ file, maxBytes = 16 * 1024 * 1024, keep = 4 }: AuditOptions, handle: FileHandle) {
+  private constructor(options: AuditOptions, handle: FileHandle) {
+    const { file, maxBytes = 16 * 1024 * 1024, keep = 4, mayNote = () => true } = options
     this.#file = file
     this.#maxBytes = maxBytes
     this.#keep = keep
+    this.#mayNote = mayNote
     this.#handle = handle
     this.#size = 0
   }
@@ -69,9 +74,12 @@ export class AuditLog {
     return this.#flushing.request()
   }
 
-  /** For what is refused anyway: nobody waits, and a flood of it is counted rather than kept. */
+  /**
+   * For what is refused anyway: nobody waits, and a flood of it is counted rather than kept, so that nobody can push out of
+   * the log what was done.
+   */
   note(entry: AuditEntry): void {
-    if (this.#waiting.length >= MAX_WAITING) {
+    if (this.#waiting.length >= MAX_WAITING || !this.#mayNote()) {
       this.#dropped++
       return
     }

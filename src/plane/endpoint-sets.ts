@@ -46,6 +46,10 @@ export class EndpointSets {
     return this.#services.has(service)
   }
 
+  sizeOf(service: string): number {
+    return this.#services.get(service)?.endpoints.size ?? 0
+  }
+
   names(): string[] {
     return [...this.#services.keys()].sort()
   }

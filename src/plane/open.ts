@@ -8,6 +8,7 @@ import { AdminToken } from './access/admin-token.ts'
 import { Bans } from './access/bans.ts'
 import { Door } from './access/door.ts'
 import { JoinTokens } from './access/join-tokens.ts'
+import { RateLimit } from './access/rate-limit.ts'
 import { LongPolls } from './api/long-poll.ts'
 import type { Parts } from './api/parts.ts'
 import { Peers } from './api/peer.ts'
@@ -26,6 +27,9 @@ import { Registry } from './registry.ts'
 import { routeAuthority } from './route-authority.ts'
 import type { Store } from './store.ts'
 import { Subscribers } from './subscribers.ts'
+
+/** Anybody can be refused as often as he likes; the audit log has room for what was done. */
+const NOTED_REFUSALS = { perSecond: 2, burst: 1000 }
 
 export interface OpenOptions {
   readonly directory: string
@@ -80,7 +84,11 @@ async function build(
   closers: (() => unknown)[],
 ): Promise<Omit<OpenedPlane, 'close'>> {
   const { clock, wall, random, log, dev } = options
-  const audit = await AuditLog.open({ file: join(options.directory, 'audit.log') })
+  const refusals = new RateLimit(NOTED_REFUSALS, clock)
+  const audit = await AuditLog.open({
+    file: join(options.directory, 'audit.log'),
+    mayNote: () => refusals.take(''),
+  })
   closers.push(() => audit.close())
   const { trustDomain, dc } = await settledNames(store, options)
   const { brought, svidTtlMs: ttlMs } = options

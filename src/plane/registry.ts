@@ -19,6 +19,8 @@ export interface RegistryOptions {
   readonly ttlMs?: number | undefined
   /** Default 20,000. */
   readonly maxInstances?: number | undefined
+  /** Of one service; default 10,000. */
+  readonly maxInstancesOfService?: number | undefined
   /** Default 5000. */
   readonly maxServices?: number | undefined
   /** How long changes are gathered before subscribers are told, in milliseconds; default 25. */
@@ -33,6 +35,9 @@ interface Instance {
 
 const PREFIX = 'instances/'
 const NAMES = ' names'
+/** Of one service: with as many bytes each as below, an answer about them is one that clients still take. */
+const MOST_ENDPOINTS = 10_000
+const ENDPOINT_CHARACTERS = 1024
 const INSTANCE = /^[\w.:@-]{1,128}$/
 
 /**
@@ -44,8 +49,10 @@ export class Registry {
   readonly #store: Store
   readonly #log: Logger
   readonly #epoch: string
-  readonly #limits: { readonly instances: number; readonly services: number }
+  readonly #limits: { readonly instances: number; readonly ofService: number; readonly services: number }
   readonly #instances = new Map<string, Instance>()
+  /** How many instances of each service. */
+  readonly #counts = new Map<string, number>()
   readonly #sets: EndpointSets
   readonly #watchers: Watchers
   readonly #leases: Leases
@@ -58,7 +65,11 @@ export class Registry {
     this.#store = store
     this.#log = log
     this.#epoch = epoch
-    this.#limits = { instances: options.maxInstances ?? 20_000, services: options.maxServices ?? 5000 }
+    this.#limits = {
+      instances: options.maxInstances ?? 20_000,
+      ofService: options.maxInstancesOfService ?? 10_000,
+      services: options.maxServices ?? 5000,
+    }
     this.#watchers = new Watchers(clock, settleMs)
     this.#sets = new EndpointSets(
       (service) => this.#watchers.changed(service),
@@ -95,9 +106,14 @@ export class Registry {
     if (!INSTANCE.test(name))
       throw new Refusal('malformed', 'an instance is named by 1–128 letters, digits and . _ : @ -')
     const { service, endpoints } = registration
+    if (endpoints.some((one) => JSON.stringify(one).length > ENDPOINT_CHARACTERS))
+      throw new Refusal(
+        'too-large',
+        `what is said of an endpoint has at most ${ENDPOINT_CHARACTERS} characters of JSON`,
+      )
     return this.#turns.run(name, async () => {
       const before = this.#instances.get(name)
-      this.#admit(before, name, service)
+      this.#admit(before, { name, service, endpoints })
       const instance: Instance = { name, service, endpoints }
       if (before === undefined || JSON.stringify(before) !== JSON.stringify(instance))
         await this.#store.write(keyOf(name), new TextEncoder().encode(JSON.stringify(instance)))
@@ -144,16 +160,24 @@ export class Registry {
     await this.#turns.idle()
   }
 
-  #admit(before: Instance | undefined, name: string, service: string): void {
+  /** No service takes so much that another finds no room, or that its callers could not be told of it. */
+  #admit(before: Instance | undefined, { name, service, endpoints }: Instance): void {
     if (before !== undefined && before.service !== service)
       throw new Refusal('forbidden', `the instance ${name} is registered for another service`)
-    if (before === undefined && this.#instances.size >= this.#limits.instances)
-      throw new Refusal('rate-limited', `the plane knows ${this.#limits.instances} instances already`)
-    if (!this.#sets.has(service) && this.#sets.size >= this.#limits.services)
-      throw new Refusal('rate-limited', `the plane knows ${this.#limits.services} services already`)
+    const { instances, ofService, services } = this.#limits
+    const full = (most: number, what: string): Refusal =>
+      new Refusal('rate-limited', `the plane knows ${most} ${what} already`)
+    if (before === undefined && this.#instances.size >= instances) throw full(instances, 'instances')
+    if (before === undefined && (this.#counts.get(service) ?? 0) >= ofService)
+      throw full(ofService, `instances of ${service}`)
+    const more = endpoints.length - (before?.endpoints.length ?? 0)
+    if (more > 0 && this.#sets.sizeOf(service) + more > MOST_ENDPOINTS)
+      throw full(MOST_ENDPOINTS, `endpoints of ${service}`)
+    if (!this.#sets.has(service) && this.#sets.size >= services) throw full(services, 'services')
   }
 
   #put(instance: Instance): void {
+    if (!this.#instances.has(instance.name)) this.#count(instance.service, 1)
     this.#instances.set(instance.name, instance)
     this.#sets.hold(instance.name, instance.service, instance.endpoints)
     this.#leases.renew(instance.name)
@@ -163,8 +187,15 @@ export class Registry {
     const instance = this.#instances.get(name)
     if (instance === undefined) return
     this.#instances.delete(name)
+    this.#count(instance.service, -1)
     this.#leases.drop(name)
     this.#sets.hold(name, instance.service, [])
+  }
+
+  #count(service: string, by: 1 | -1): void {
+    const now = (this.#counts.get(service) ?? 0) + by
+    if (now === 0) this.#counts.delete(service)
+    else this.#counts.set(service, now)
   }
 
   #lapse(name: string): void {

@@ -77,7 +77,7 @@ export function planeClient(
       return {
         status: reply.statusCode,
         etag: reply.headers.etag as string | undefined,
-        body: json ? JSON.parse(text) : text,
+        body: json && text !== '' ? JSON.parse(text) : text,
       }
     },
     close: () => agent.destroy(),

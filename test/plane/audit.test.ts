@@ -86,3 +86,16 @@ test('a flood of refusals is counted, not kept', async (t) => {
   assert.match(all.at(-1)?.detail ?? '', /2000 refusals before this one/)
   assert.ok(log.recent(5000).length <= 1000)
 })
+
+test('refusals, which anybody can cause, do not push out what was done: they are counted', async (t) => {
+  const path = file(t)
+  let room = 3
+  const log = await AuditLog.open({ file: path, maxBytes: 2000, keep: 1, mayNote: () => room-- > 0 })
+  await log.append(entry('the change'))
+  for (let i = 0; i < 5000; i++) log.note(entry('no', 401))
+  room = 1
+  log.note(entry('last', 401))
+  await log.close()
+  assert.match(lines(path)[0]?.detail ?? '', /the change/)
+  assert.match(lines(path).at(-1)?.detail ?? '', /4997 refusals before this one .*; last/)
+})

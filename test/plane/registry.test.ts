@@ -220,3 +220,29 @@ test('a registration and a deregistration of one instance take effect in the ord
     [2],
   )
 })
+
+test('no service takes so much that others find no room, or that its callers could not be told of it', async () => {
+  const { registry: plane } = registry({ maxInstances: 3, maxInstancesOfService: 2 })
+  for (const name of ['a', 'b']) await plane.register(name, { service: 'orders', endpoints: [at(1)] })
+  await assert.rejects(plane.register('c', { service: 'orders', endpoints: [] }), refused('rate-limited'))
+  await plane.register('c', { service: 'users', endpoints: [at(2)] })
+  await plane.deregister('a')
+  await plane.deregister('c')
+  await plane.register('d', { service: 'orders', endpoints: [at(1)] })
+  const wordy = { ...at(1), more: 'x'.repeat(2000) } as EndpointWire
+  await assert.rejects(plane.register('d', { service: 'orders', endpoints: [wordy] }), refused('too-large'))
+})
+
+test('of one service there are never more endpoints than a client takes in one answer', async () => {
+  const { registry: plane } = registry()
+  const set = (from: number) => Array.from({ length: 5000 }, (_, n) => at(from + n))
+  await plane.register('a', { service: 'orders', endpoints: set(1) })
+  await plane.register('b', { service: 'orders', endpoints: set(5001) })
+  await plane.register('b', { service: 'orders', endpoints: set(5001) })
+  await assert.rejects(
+    plane.register('c', { service: 'orders', endpoints: [at(20_000)] }),
+    refused('rate-limited'),
+  )
+  await plane.register('c', { service: 'users', endpoints: [at(20_000)] })
+  assert.ok(plane.json(['orders']).length < 32 * 1024 * 1024)
+})

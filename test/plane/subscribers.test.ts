@@ -54,3 +54,27 @@ test('who is not heard of for a day is forgotten, and past the limit who was sil
   known.forget('d')
   assert.deepEqual(known.list(), [])
 })
+
+test('however much a service says, others are not forgotten for it, and what it says stays short and plain', () => {
+  const clock = new ManualClock(0)
+  const known = new Subscribers({ clock, wall: () => 0, max: 100, maxOfService: 3 })
+  known.acknowledge({ ...ack('theirs', 1), service: 'users' })
+  for (let n = 0; n < 500; n++) known.acknowledge(ack(`mine-${n}`, 1))
+  assert.deepEqual(
+    known.list().map(({ instance }) => instance),
+    ['mine-497', 'mine-498', 'mine-499', 'theirs'],
+  )
+  known.acknowledge(
+    ack(
+      'mine-499',
+      2,
+      Array.from({ length: 50 }, () => `\u001b[2J\nroot: ok${'x'.repeat(2000)}`),
+    ),
+  )
+  const { refused } = known.list().find(({ instance }) => instance === 'mine-499')!
+  assert.ok(refused.join('').length <= 5000)
+  assert.match(refused[0]!, /^ \[2J root: okx+$/)
+  known.forget('theirs')
+  known.acknowledge({ ...ack('theirs', 2), service: 'users' })
+  assert.equal(known.list().length, 4)
+})

@@ -105,16 +105,21 @@ function bearerOf(authorization: string | undefined): string | undefined {
 }
 
 function entryOf(request: FastifyRequest, status: number, time: number): AuditEntry {
-  const { caller, ip, method, detail } = request
-  const [path = ''] = request.url.split('?', 1)
+  const { caller, ip, detail } = request
   return {
     time,
     caller: nameOf(caller),
     from: ip,
-    route: `${method} ${path.slice(0, 300)}`,
+    route: routeOf(request),
     status,
     ...(detail === undefined ? {} : { detail: detail.slice(0, 1000) }),
   }
+}
+
+/** Method and path, without the query, and short. */
+export function routeOf({ method, url }: FastifyRequest): string {
+  const [path = ''] = url.split('?', 1)
+  return `${method} ${path.slice(0, 300)}`
 }
 
 export function nameOf(caller: Caller): string {

@@ -14,9 +14,12 @@ export interface Subject {
 
 export interface LongPollsOptions {
   readonly clock: Clock
-  /** How many may wait at one time; default 10,000. */
+  /** How many may wait at one time; default 10,000. Half of it for one address where nobody had to prove himself. */
   readonly max?: number | undefined
 }
+
+/** Requests can be sent ahead over one connection; ours sends one at a time. */
+const OF_ONE_CONNECTION = 4
 
 /**
  * Answers at once where the asker's tag is not the one in force, else when it changes, and with 304 at the end of the
@@ -27,6 +30,8 @@ export class LongPolls {
   readonly #clock: Clock
   readonly #max: number
   readonly #waiting = new Set<() => void>()
+  /** How many wait by connection, and by address where nothing was proved. */
+  readonly #shares = new Map<unknown, number>()
   #closed = false
 
   constructor({ clock, max = 10_000 }: LongPollsOptions) {
@@ -56,20 +61,39 @@ export class LongPolls {
   }
 
   #change(request: FastifyRequest, subject: Subject, waitMs: number): Promise<void> {
-    if (this.#waiting.size >= this.#max)
-      throw new Refusal('rate-limited', `${this.#max} long polls are waiting already`, { retryAfterMs: 1000 })
+    const { socket } = request.raw
+    const shares: [unknown, number][] = [[socket, OF_ONE_CONNECTION]]
+    if (request.caller.kind === 'anonymous') shares.push([request.ip, Math.ceil(this.#max / 2)])
+    if (this.#waiting.size >= this.#max) throw tooMany(this.#max)
+    for (const [who, most] of shares) if (this.#of(who) >= most) throw tooMany(most)
     return new Promise((resolve) => {
       const done = (): void => {
         if (!this.#waiting.delete(done)) return
+        for (const [who] of shares) this.#count(who, -1)
         disarm()
         remove()
-        request.raw.socket.off('close', done)
+        socket.off('close', done)
         resolve()
       }
       this.#waiting.add(done)
+      for (const [who] of shares) this.#count(who, 1)
       const disarm = this.#clock.background(waitMs, done)
       const remove = subject.onChange(done)
-      request.raw.socket.once('close', done)
+      socket.once('close', done)
     })
   }
+
+  #of(who: unknown): number {
+    return this.#shares.get(who) ?? 0
+  }
+
+  #count(who: unknown, by: 1 | -1): void {
+    const now = this.#of(who) + by
+    if (now === 0) this.#shares.delete(who)
+    else this.#shares.set(who, now)
+  }
+}
+
+function tooMany(most: number): Refusal {
+  return new Refusal('rate-limited', `${most} long polls are waiting already`, { retryAfterMs: 1000 })
 }

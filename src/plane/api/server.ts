@@ -7,7 +7,7 @@ import { Refusal } from '../refusal.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { errorAnswer } from './answer-error.ts'
 import { authorityRoutes } from './authority-routes.ts'
-import { guard } from './guard.ts'
+import { guard, routeOf } from './guard.ts'
 import { memberRoutes } from './member-routes.ts'
 import type { Parts } from './parts.ts'
 import type { Peers } from './peer.ts'
@@ -84,7 +84,7 @@ export function planeServer(
     const { status, body, retryAfterMs } = errorAnswer(error, log)
     request.detail = body.message
     if (status === 401 || status === 403)
-      log.warn(`refused: ${body.message}`, { from: request.ip, route: `${request.method} ${request.url}` })
+      log.warn(`refused: ${body.message}`, { from: request.ip, route: routeOf(request) })
     if (retryAfterMs !== undefined) reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1000)))
     return reply.code(status).send(body)
   })
@@ -118,7 +118,8 @@ function contextOf({ cert, key, ca }: PlaneTls): SecureContextOptions {
     minVersion: 'TLSv1.2',
     ciphers: 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:ECDHE+AESGCM',
     honorCipherOrder: true,
-    secureOptions: constants.SSL_OP_NO_TICKET,
+    // Nor does anybody become somebody else on a connection that is open.
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
     ...{ allowPartialTrustChain: true },
   }
 }
