@@ -219,7 +219,7 @@ export const CODES = {
   TULLE_PLAINTEXT_REFUSED: code(
     426,
     'UNAVAILABLE',
-    true,
+    false,
     'Plaintext where mutual TLS is demanded: an endpoint that offers nothing else, or a request whose socket is not TLS-verified.',
     'Serve through mesh.serve or serverFactory, which bring TLS; or name the service or the listener permissive while you migrate.',
   ),

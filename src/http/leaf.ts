@@ -5,7 +5,7 @@ import type { MeshError } from '../core/errors.ts'
 import { type Cancel, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
 import type { Identity } from '../core/identity.ts'
 import type { Leaf, LeafFactory } from '../core/leaf.ts'
-import { refusal } from '../core/outcome.ts'
+import { type Outcome, refusal } from '../core/outcome.ts'
 import type { Clock, Random } from '../core/ports.ts'
 import { connectPiece } from '../policy/connect.ts'
 import { createConnector } from './connector.ts'
@@ -84,7 +84,16 @@ class PlaintextLeaf implements Leaf {
   }
 }
 
-/** Where there is no way to an endpoint that the mode allows. */
+/** Nothing was sent, and another endpoint may well be reached: so a connection fails. */
+const UNREACHABLE: Outcome = {
+  class: 'failure',
+  condition: 'connect-failure',
+  committed: false,
+  unsent: true,
+  phase: 'connect',
+}
+
+/** Where there is no way to an endpoint that the mode allows: because of it (it offers no TLS), or because of us. */
 class RefusingLeaf implements Leaf {
   readonly #refuse: () => MeshError
 
@@ -93,7 +102,8 @@ class RefusingLeaf implements Leaf {
   }
 
   readonly hop = (_attempt: Attempt<unknown>, observer: Observer): Cancel => {
-    observer.end(refusal(this.#refuse()))
+    const error = this.#refuse()
+    observer.end(error.refusal ? refusal(error) : { ...UNREACHABLE, error })
     return NOTHING_TO_CANCEL
   }
 

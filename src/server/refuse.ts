@@ -42,7 +42,7 @@ function answerOf(error: MeshError, status: number = CODES[error.code].http): An
     'content-length': String(Buffer.byteLength(body)),
   }
   // Only refusals: a caller reads this header as "the application has not seen the request".
-  if (error.refusal || code === 'TULLE_PEER') headers[REFUSED] = code
+  if (error.refusal || OF_CONNECTION.has(code)) headers[REFUSED] = code
   // A draining instance names no time: its callers are to go elsewhere, now.
   if (code === 'TULLE_OVERLOADED') headers[RETRY_AFTER] = '1'
   // What cannot be framed with certainty must not be followed by anything on the same connection.

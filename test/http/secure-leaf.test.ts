@@ -113,6 +113,23 @@ describe('a call over mutual TLS', () => {
       ['TULLE_PLAINTEXT_REFUSED', server.address, 'orders'],
     )
     assert.deepEqual([server.connections(), bytes], [0, 0])
+    assert.deepEqual(ends(h), UNSENT)
+  })
+
+  test('one endpoint without TLS among good ones costs no call: nothing was sent, so another is asked', async () => {
+    const plain = kept(await serveTcp(() => assert.fail('it was connected to')))
+    const good = await https()
+    const h = mesh({
+      endpoints: [plain.address, good.address],
+      specs: { [plain.address]: { mtls: 'disable' } },
+      attempts: 2,
+    })
+    assert.equal(await text(h, { method: 'POST', body: 'once' }), 'hello')
+    const [first] = h.reports
+    assert.deepEqual(
+      [first?.end?.error?.code, first?.end?.error?.refusal],
+      ['TULLE_PLAINTEXT_REFUSED', false],
+    )
   })
 })
 

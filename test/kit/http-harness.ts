@@ -50,10 +50,14 @@ export interface HarnessOptions {
   /** The policy of the service. */
   readonly params?: Params
   /** What a registry says of every endpoint. */
-  readonly spec?: Pick<EndpointSpec, 'identity' | 'mtls'>
+  readonly spec?: Spec
+  /** What it says of one of them instead, by `address:port`. */
+  readonly specs?: Readonly<Record<string, Spec>>
   /** The service that endpoints belong to; default `orders`. */
   readonly service?: string
 }
+
+type Spec = Pick<EndpointSpec, 'identity' | 'mtls'>
 
 interface Opened {
   readonly endpoint: EndpointState
@@ -88,7 +92,7 @@ export class Harness {
     })
     if (options.service !== undefined) Object.assign(service, { name: options.service })
     this.#leaves = options.endpoints.map((id) => {
-      const endpoint = endpointOf(id, service, options.spec)
+      const endpoint = endpointOf(id, service, options.specs?.[id] ?? options.spec)
       return { endpoint, leaf: factory.open(endpoint) }
     })
     this.snapshot = snapshotOf(options)
@@ -272,7 +276,7 @@ class Tap implements Observer {
   }
 }
 
-function endpointOf(id: string, service: FakeService, spec: HarnessOptions['spec']): EndpointState {
+function endpointOf(id: string, service: FakeService, spec: Spec | undefined): EndpointState {
   const colon = id.lastIndexOf(':')
   const address = id.slice(0, colon).replace(/^\[|\]$/g, '')
   const port = Number(id.slice(colon + 1))
