@@ -4,6 +4,15 @@ import { parseHttpDate } from './http-date.ts'
 
 const CONTENT_TYPE = 'content-type'
 const EVENT_STREAM = 'text/event-stream'
+/**
+ * Refusals that are of the connection or of the whole peer, by the status they come with: it is draining, has no valid
+ * certificate, or believes ours, or the absence of one, no more. The application has not seen the request.
+ */
+const UNSEEN: ReadonlyMap<number, readonly string[]> = new Map([
+  [403, ['TULLE_PEER']],
+  [426, ['TULLE_PLAINTEXT_REFUSED']],
+  [503, ['TULLE_DRAINING', 'TULLE_IDENTITY', 'TULLE_IDENTITY_EXPIRED']],
+])
 /** Envoy discards what a peer asks beyond this (SEMANTICS 2.1, 3). */
 const MAX_RETRY_AFTER_MS = 300_000
 
@@ -12,22 +21,22 @@ const MAX_RETRY_AFTER_MS = 300_000
  * on `5xx`; 429 is `rate-limited`, a failure like the others, and what counts it against a ratio but not against a run
  * of failures is its condition (SEMANTICS 2.6). Everything below 500 else is success.
  *
- * A mesh peer says of its refusals that they are such. A draining one has executed nothing, so the attempt is unsent
- * and may move on whatever its method. One that came too late says nothing of the peer, and there is no point in
- * another: undecided here, ignored at the end.
+ * A mesh peer says of its refusals that they are such. One that is draining, or that ends the connection because of a
+ * certificate, has executed nothing, so the attempt is unsent and may move on whatever its method, as after HTTP/2's
+ * REFUSED_STREAM. One that came too late says nothing of the peer, and there is no point in another: undecided here,
+ * ignored at the end.
  */
 export function classifyHead(status: number, rawHeaders: readonly Buffer[], wall: () => number): Outcome {
   if (status < 300) {
     if (status !== 200 || !isEventStream(rawHeaders)) return plain(status).head
     return head(status, 'success', undefined, false, undefined, true)
   }
+  const unseen = UNSEEN.get(status)
+  const refused = unseen !== undefined || status === 504 ? rawHeader(rawHeaders, REFUSED) : undefined
+  if (refused !== undefined && unseen?.includes(refused) === true)
+    return head(status, 'failure', 'refused-stream', true, undefined, false)
   if (status < 500 && status !== 429) return plain(status).head
-  if (status === 503 || status === 504) {
-    const refused = rawHeader(rawHeaders, REFUSED)
-    if (status === 503 && refused === 'TULLE_DRAINING')
-      return head(status, 'failure', 'refused-stream', true, undefined, false)
-    if (refused === 'TULLE_TOO_LATE') return head(status, 'undecided', undefined, false, -1, false)
-  }
+  if (refused === 'TULLE_TOO_LATE') return head(status, 'undecided', undefined, false, -1, false)
   const asked = status === 503 || status === 429 ? retryAfter(rawHeaders, wall) : undefined
   return head(status, 'failure', conditionOf(status), false, asked, false)
 }

@@ -60,9 +60,26 @@ test('a draining peer executed nothing; one that was too late to ask says nothin
   assert.equal(classifyEnd(late, true).class, 'ignored')
 })
 
-test('the word of a peer that it refused counts on a 503 alone, and only for what is known', () => {
-  for (const status of [200, 404, 500, 502, 504])
+test('a peer that ends the connection because of a certificate executed nothing: another may be asked', () => {
+  for (const [status, code] of [
+    [403, 'TULLE_PEER'],
+    [426, 'TULLE_PLAINTEXT_REFUSED'],
+    [503, 'TULLE_IDENTITY'],
+    [503, 'TULLE_IDENTITY_EXPIRED'],
+  ] as const) {
+    const refused = head(status, { 'x-tulle-refused': code })
+    assert.deepEqual([refused.class, refused.condition, refused.unsent], ['failure', 'refused-stream', true])
+    assert.equal(classifyEnd(refused, true).unsent, false)
+  }
+  assert.equal(head(403).class, 'success')
+  assert.equal(head(426).class, 'success')
+})
+
+test('the word of a peer that it refused counts with its own status alone, and only for what is known', () => {
+  for (const status of [200, 403, 404, 426, 500, 502, 504])
     assert.equal(head(status, { 'x-tulle-refused': 'TULLE_DRAINING' }).unsent, false)
+  for (const status of [200, 404, 503])
+    assert.equal(head(status, { 'x-tulle-refused': 'TULLE_PEER' }).unsent, false)
   assert.equal(head(503, { 'x-tulle-refused': 'TULLE_HANDLER' }).unsent, false)
 })
 
