@@ -1,6 +1,7 @@
 import { MeshError } from '../core/errors.ts'
 import type { VerifiedPeer } from '../core/identity.ts'
-import { outOfTime, readSvid } from './svid.ts'
+import { knownSvid } from './known-svids.ts'
+import { outOfTime } from './svid.ts'
 
 export interface JudgeRules {
   /** Our own: the only one whose SVIDs our roots speak for. */
@@ -25,7 +26,7 @@ export function judge(chain: readonly Uint8Array[], rules: JudgeRules): Verified
       'The peer showed no certificate.',
       'It must be a member of the mesh: started with an identity.',
     )
-  const svid = readSvid(leaf)
+  const svid = knownSvid(leaf)
   if (svid instanceof MeshError) return svid
   const refusal = outOfTime(svid, rules.wallMs) ?? unwanted(svid.id, svid.trustDomain, rules)
   if (refusal !== undefined) return refusal
