@@ -43,18 +43,24 @@ export function certificateLevels(
   ]
 }
 
+type Shown = Omit<CertificateLevel, 'daysLeft'>
+
+/** Health is asked for by every probe, and reading DER takes a millisecond: each certificate is read once. */
+const read = new WeakMap<Uint8Array, Shown>()
+
 /** Nothing of a certificate that came along in the chain, leads nowhere, and cannot be read. */
 function levelOf(der: Uint8Array, level: CertificateLevel['level'], wallMs: number): CertificateLevel[] {
+  const known = read.get(der)
+  const shown = known?.level === level ? known : shownOf(der, level)
+  if (shown === undefined) return []
+  read.set(der, shown)
+  return [{ ...shown, daysLeft: (shown.notAfterMs - wallMs) / DAY_MS }]
+}
+
+function shownOf(der: Uint8Array, level: CertificateLevel['level']): Shown | undefined {
   const facts = readCertificate(der)
-  if (typeof facts === 'string') return []
+  if (typeof facts === 'string') return undefined
   const { notAfterMs, uris } = facts
   const named = level === 'leaf' ? uris[0] : new X509Certificate(der).subject
-  return [
-    {
-      level,
-      subject: named || facts.serial,
-      notAfterMs,
-      daysLeft: (notAfterMs - wallMs) / DAY_MS,
-    },
-  ]
+  return { level, subject: named || facts.serial, notAfterMs }
 }

@@ -33,3 +33,14 @@ test('a certificate in the chain that cannot be read is passed over: health neve
   const levels = certificateLevels({ chain: [...leaf.chain, damaged], key: leaf.key }, trust(), NOW)
   assert.equal(levels.length, 3)
 })
+
+test('a certificate is read once, and its days go on', () => {
+  const held = { chain: leaf.chain, key: leaf.key }
+  const [before] = certificateLevels(held, undefined, NOW)
+  const [after] = certificateLevels(held, undefined, NOW + 43_200_000)
+  assert.deepEqual([before?.daysLeft, after?.daysLeft], [1, 0.5])
+  assert.equal(after?.subject, before?.subject)
+  // The same bytes in another place are named as that place names them.
+  const [, above] = certificateLevels({ ...held, chain: [leaf.chain[0]!, leaf.chain[0]!] }, undefined, NOW)
+  assert.equal(above?.level, 'intermediate')
+})
