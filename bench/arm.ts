@@ -1,12 +1,22 @@
 /**
  * One arm of `overhead.ts` in a fresh process: a closed loop at a fixed concurrency, CPU time per call by window.
- * Arguments: arm name, origin of the upstream, concurrency, windows, milliseconds of a window, milliseconds of warm-up.
+ * Arguments: arm name, port of the upstream, concurrency, windows, milliseconds of a window, milliseconds of warm-up, and
+ * the folder of the certificates.
  */
 import { Agent, type Dispatcher, Pool } from 'undici'
 import { createMesh } from '../src/index.ts'
+import { meshEnvironment, tlsOptions } from './certificates.ts'
 
-const [arm = '', origin = '', concurrency = '16', windows = '4', windowMs = '1000', warmupMs = '2500'] =
-  process.argv.slice(2)
+const [
+  arm = '',
+  port = '',
+  concurrency = '16',
+  windows = '4',
+  windowMs = '1000',
+  warmupMs = '2500',
+  certificates = '',
+] = process.argv.slice(2)
+const origin = `http://127.0.0.1:${port}`
 const POLICY = {
   version: 1 as const,
   services: { orders: { timeout: '5s', breaker: {}, retry: { limit: 2 } } },
@@ -56,15 +66,21 @@ const viaFetch =
 async function prepare(): Promise<Once> {
   if (arm === 'pool') return viaDispatcher(new Pool(origin, { pipelining: 1 }), origin)
   if (arm === 'agent') return viaDispatcher(new Agent({ pipelining: 1 }), origin)
+  if (arm === 'pool-tls') {
+    const to = `https://127.0.0.1:${port}`
+    const connect = { ...tlsOptions(certificates, 'bench'), maxCachedSessions: 0 }
+    return viaDispatcher(new Pool(to, { pipelining: 1, connect }), to)
+  }
   if (arm === 'fetch') return viaFetch(fetch, `${origin}/v1/items`)
   const mesh = createMesh({
     service: 'bench',
     endpoints: { orders: new URL(origin).host },
     policy: POLICY,
-    env: {},
+    env: arm === 'mesh-mtls' ? meshEnvironment(certificates, 'bench') : {},
   })
   await mesh.start()
-  if (arm === 'mesh') return viaDispatcher(mesh.dispatcher as unknown as Dispatcher, 'http://orders.mesh')
+  if (arm === 'mesh' || arm === 'mesh-mtls')
+    return viaDispatcher(mesh.dispatcher as unknown as Dispatcher, 'http://orders.mesh')
   if (arm === 'mesh-fetch') return viaFetch((url) => mesh.fetch(url), 'http://orders.mesh/v1/items')
   throw new Error(`no such arm: ${arm}`)
 }

@@ -1,12 +1,16 @@
 /**
  * One arm of `inbound.ts` in a fresh process: a server that measures its own CPU time per request by window, from its
- * first request on. Arguments: arm name, windows, milliseconds of a window, milliseconds of warm-up.
+ * first request on. Arguments: arm name, windows, milliseconds of a window, milliseconds of warm-up,
+ * and the folder of the certificates.
  */
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createMesh } from '../src/index.ts'
+import { meshEnvironment, tlsOptions } from './certificates.ts'
 
-const [arm = '', windows = '4', windowMs = '1000', warmupMs = '2500'] = process.argv.slice(2)
+const [arm = '', windows = '4', windowMs = '1000', warmupMs = '2500', certificates = ''] =
+  process.argv.slice(2)
 const body = Buffer.alloc(1024, 'x')
 let requests = 0
 let begin: (() => void) | undefined
@@ -22,13 +26,16 @@ const application: RequestListener = (_req, res) => {
 }
 
 async function listen(): Promise<number> {
-  if (arm === 'mesh') {
-    const mesh = createMesh({ service: 'bench', env: {} })
+  if (arm.startsWith('mesh')) {
+    const env = arm === 'mesh-mtls' ? meshEnvironment(certificates, 'orders') : {}
+    const mesh = createMesh({ service: 'orders', env })
     await mesh.start()
     return (await mesh.serve(application, { host: '127.0.0.1' })).port
   }
-  if (arm !== 'bare') throw new Error(`no such arm: ${arm}`)
-  const server: Server = createServer(application)
+  const server: Server =
+    arm === 'bare-tls'
+      ? createTlsServer({ ...tlsOptions(certificates, 'orders'), requestCert: true }, application)
+      : createServer(application)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return (server.address() as AddressInfo).port
 }

@@ -7,6 +7,8 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { makeCertificates } from './certificates.ts'
 import {
   concurrency,
   median,
@@ -19,8 +21,15 @@ import {
   windows,
 } from './measure.ts'
 
-const ARMS = ['bare', 'mesh', 'bare'] as const
-const LABELS = ['http.Server (A)', 'mesh.serve', 'http.Server (A again)'] as const
+const ARMS = ['bare', 'mesh', 'bare', 'bare-tls', 'mesh-mtls'] as const
+const LABELS = [
+  'http.Server (A)',
+  'mesh.serve',
+  'http.Server (A again)',
+  'https.Server, mutual TLS',
+  'mesh.serve, strict',
+] as const
+const certificates = makeCertificates()
 
 /** What a process says next; an early end is a failure, whoever it was that ended. */
 async function said<T>(child: ChildProcess, others: readonly ChildProcess[]): Promise<T> {
@@ -40,9 +49,9 @@ async function said<T>(child: ChildProcess, others: readonly ChildProcess[]): Pr
 }
 
 async function measure(arm: string): Promise<number[]> {
-  const server = start(0, 'inbound-arm.js', [arm, windows, windowMs, warmupMs])
+  const server = start(0, 'inbound-arm.js', [arm, windows, windowMs, warmupMs, certificates])
   const { port } = await said<{ port: number }>(server, [])
-  const load = start(1, 'load.js', [port, concurrency])
+  const load = start(1, 'load.js', [port, concurrency, ...(arm.endsWith('tls') ? [certificates] : [])])
   const { perRequest } = await said<{ perRequest: number[] }>(server, [load])
   load.disconnect()
   await once(load, 'exit')
@@ -59,9 +68,13 @@ for (let round = 0; round < rounds; round++) {
     printProgress(round, LABELS[index]!, perRequest)
   }
 }
+rmSync(certificates, { recursive: true })
 
 printTable('server CPU per request, µs', LABELS, samples)
-const [a = [], mesh = [], again = []] = samples
+const [a = [], mesh = [], again = [], tls = [], strict = []] = samples
 process.stdout.write(
   `\nadded by the mesh over http.Server: ${(median(mesh) - median(a)).toFixed(1)} µs (A/A: ${Math.abs(median(again) - median(a)).toFixed(1)} µs)\n`,
+)
+process.stdout.write(
+  `added by mutual TLS to http.Server: ${(median(tls) - median(a)).toFixed(1)} µs; by the mesh to that: ${(median(strict) - median(tls)).toFixed(1)} µs\n`,
 )

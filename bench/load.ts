@@ -1,11 +1,14 @@
 /**
  * The callers of `inbound.ts`: a closed loop of requests as a mesh client sends them, with the time the caller has and
- * a trace. A wrong answer, an error or a closed connection ends it with exit code 1. Arguments: port, concurrency.
+ * a trace. A wrong answer, an error or a closed connection ends it with exit code 1. Arguments: port, concurrency,
+ * and for mutual TLS the folder of the certificates.
  * Like `server.ts` it does as little as it can and never sleeps, so that the server is the slower side in every arm.
  */
 import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { tlsOptions } from './certificates.ts'
 
-const [port = '', concurrency = '16'] = process.argv.slice(2)
+const [port = '', concurrency = '16', certificates] = process.argv.slice(2)
 const BODY_BYTES = 1024
 const request = Buffer.from(
   [
@@ -27,10 +30,12 @@ function fail(error: unknown): void {
 }
 
 function call(): void {
-  const socket = connect({ port: Number(port), host: '127.0.0.1', noDelay: true })
+  const to = { port: Number(port), host: '127.0.0.1', noDelay: true }
+  const socket =
+    certificates === undefined ? connect(to) : connectTls({ ...to, ...tlsOptions(certificates, 'bench') })
   let expected = 0
   let received = 0
-  socket.on('connect', () => socket.write(request))
+  socket.on(certificates === undefined ? 'connect' : 'secureConnect', () => socket.write(request))
   socket.on('error', fail)
   socket.on('close', () => fail('the server closed a connection it should have kept'))
   socket.on('data', (chunk: Buffer) => {

@@ -5,6 +5,8 @@
  * HTTP/1.1 keep-alive, every arm in fresh processes, arms interleaved round by round, client on one core and server
  * on the other where `taskset` exists. The A/A arm (`pool` twice) shows the noise: a difference below it means nothing.
  */
+import { rmSync } from 'node:fs'
+import { makeCertificates } from './certificates.ts'
 import {
   concurrency,
   median,
@@ -19,27 +21,40 @@ import {
   windows,
 } from './measure.ts'
 
-const ARMS = ['pool', 'pool', 'mesh', 'fetch', 'mesh-fetch'] as const
-const LABELS = ['pool (A)', 'pool (A again)', 'mesh.dispatcher', 'built-in fetch', 'mesh.fetch'] as const
+const ARMS = ['pool', 'pool', 'mesh', 'pool-tls', 'mesh-mtls', 'fetch', 'mesh-fetch'] as const
+const LABELS = [
+  'pool (A)',
+  'pool (A again)',
+  'mesh.dispatcher',
+  'pool over mutual TLS',
+  'mesh.dispatcher, strict',
+  'built-in fetch',
+  'mesh.fetch',
+] as const
 
-const server = start(1, 'server.js', [])
-const origin = `http://127.0.0.1:${await portOf(server)}`
-
+const certificates = makeCertificates()
 const samples: number[][] = ARMS.map(() => [])
 for (let round = 0; round < rounds; round++) {
   for (const [index, arm] of ARMS.entries()) {
-    const child = start(0, 'arm.js', [arm, origin, concurrency, windows, windowMs, warmupMs])
+    // One upstream at a time: none of them ever sleeps, and they share a core.
+    const server = start(1, 'server.js', arm.endsWith('tls') ? [certificates] : [])
+    const port = await portOf(server)
+    const child = start(0, 'arm.js', [arm, port, concurrency, windows, windowMs, warmupMs, certificates])
     const { perCall } = (await resultOf(child, arm)) as { perCall: number[] }
+    server.kill()
     samples[index]!.push(...perCall)
     printProgress(round, LABELS[index]!, perCall)
   }
 }
-server.kill()
+rmSync(certificates, { recursive: true })
 
 printTable('client CPU per call, µs', LABELS, samples)
-const [a = [], again = [], mesh = [], fetched = [], meshFetched = []] = samples
+const [a = [], again = [], mesh = [], tls = [], strict = [], fetched = [], meshFetched = []] = samples
 process.stdout.write(
   `\nadded by the mesh over the pool: ${(median(mesh) - median(a)).toFixed(1)} µs (A/A: ${Math.abs(median(again) - median(a)).toFixed(1)} µs)\n`,
+)
+process.stdout.write(
+  `added by mutual TLS to a pool: ${(median(tls) - median(a)).toFixed(1)} µs; by the mesh to that: ${(median(strict) - median(tls)).toFixed(1)} µs\n`,
 )
 process.stdout.write(
   `mesh.fetch against built-in fetch: ×${(median(meshFetched) / median(fetched)).toFixed(2)}\n`,
