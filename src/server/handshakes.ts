@@ -5,6 +5,7 @@ import type { Identity, IdentityChange } from '../core/identity.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { closeAfterRenewal, closeAt } from './ageing.ts'
 import { objectionTo } from './door.ts'
+import { demandContextField, handshakeWith } from './handshake-context.ts'
 import { handshakeReason } from './handshake-reason.ts'
 import { peerChain } from './peer-chain.ts'
 import { kindOf, RefusalLog } from './refusal-log.ts'
@@ -33,6 +34,7 @@ export class Handshakes {
   /**
    * @param handshakeMs for the whole handshake, its first byte included
    * @param accepted gets every socket whose peer is verified and judged good
+   * @throws TULLE_CONFIG on a version of Node that this does not work with
    */
   constructor(
     runtime: Runtime,
@@ -50,6 +52,7 @@ export class Handshakes {
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: Math.max(1, handshakeMs * (1 - FIRST_BYTE_SHARE)),
     })
+    demandContextField(this.#tls)
     this.#tls.on('secureConnection', (socket) => this.#secured(socket))
     this.#tls.on('tlsClientError', (error, socket) => this.#failed(error, socket))
   }
@@ -77,10 +80,11 @@ export class Handshakes {
       this.#refuse(reason, { code: 'TULLE_IDENTITY' }, socket)
       return
     }
-    // The context of this moment, whatever name the client asks for: SNICallback is not asked where it names none,
-    // and `setSecureContext` builds one anew. Should Node rename the field, no handshake succeeds.
-    ;(this.#tls as unknown as { _sharedCreds: object })._sharedCreds = material.context
+    handshakeWith(this.#tls, material.context)
     this.#underWay++
+    // An HTTP server accepts sockets half open: a client that leaves in the middle would be waited for until the
+    // handshake's time is over. TLS has no half-closed handshake.
+    socket.allowHalfOpen = false
     this.#tls.emit('connection', socket)
   }
 

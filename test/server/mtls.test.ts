@@ -225,6 +225,14 @@ test('FAULTS 45, incidents 26, 27, 36: a thousand bad handshakes leave no descri
     assert.ok(requests.length >= 26)
   }))
 
+test('a client that refuses our certificate and leaves is let go at once, and the log says that it left', () =>
+  scene({ limits: { handshakeTimeoutMs: 60_000 } }, async ({ port, ca, logged }) => {
+    const { error } = await talk(port, clientOf(TestCa.create(), ca.issue()), get('/'))
+    assert.equal(error, 'SELF_SIGNED_CERT_IN_CHAIN')
+    await until(() => logged.length > 0, { what: 'the refusal in the log' })
+    assert.equal(logged[0]?.reason, 'The peer went away in the middle of the handshake.')
+  }))
+
 test('silent sockets, half handshakes and dripping ones are ended in time', () =>
   scene({ limits: { handshakeTimeoutMs: 500 } }, async ({ port }) => {
     const started = performance.now()
@@ -405,6 +413,28 @@ test('FAULTS 62: a drain over TLS answers all that is in flight and then closes'
     for (const answer of await Promise.all(last)) assert.match(answer, /200.*fine \/last/s)
     await within(closing, 3000, 'the close')
     for (const { closed } of open) await until(closed, { what: 'the end of each' })
+  }))
+
+test('a change of trust reaches what is still open while the server drains and no longer listens', () =>
+  scene({}, async ({ server, port, ca, identity }) => {
+    const banned = await conversation(port, clientOf(ca, ca.issue({ service: 'billing' })))
+    await banned.ask('/hold')
+    const closing = server.close({ graceMs: 60_000 })
+    await until(
+      () =>
+        new Promise<boolean>((resolve) => {
+          const late = connectPlain(port, '127.0.0.1')
+          late.once('connect', () => resolve(late.destroy() === undefined))
+          late.once('error', () => resolve(true))
+        }),
+      { what: 'the end of the listening' },
+    )
+    assert.equal(banned.closed(), false)
+    identity.denied.add('spiffe://test.example/ns/default/dc/dc1/svc/billing')
+    identity.tell('trust')
+    await until(banned.closed, { what: 'the end of the banned' })
+    await within(closing, 3000, 'the close')
+    assert.equal(identity.listeners.size, 0)
   }))
 
 test('FAULTS 62: a handshake that has begun when a drain does is let to its end, and its request is served', () =>
