@@ -420,15 +420,16 @@ test('a change of trust reaches what is still open while the server drains and n
     const banned = await conversation(port, clientOf(ca, ca.issue({ service: 'billing' })))
     await banned.ask('/hold')
     const closing = server.close({ graceMs: 60_000 })
-    await until(
-      () =>
-        new Promise<boolean>((resolve) => {
-          const late = connectPlain(port, '127.0.0.1')
-          late.once('connect', () => resolve(late.destroy() === undefined))
-          late.once('error', () => resolve(true))
-        }),
-      { what: 'the end of the listening' },
-    )
+    const refused = (): Promise<boolean> =>
+      new Promise((resolve) => {
+        const late = connectPlain(port, '127.0.0.1')
+        late.once('error', () => resolve(true))
+        late.once('connect', () => {
+          late.destroy()
+          resolve(false)
+        })
+      })
+    await until(refused, { what: 'the end of the listening' })
     assert.equal(banned.closed(), false)
     identity.denied.add('spiffe://test.example/ns/default/dc/dc1/svc/billing')
     identity.tell('trust')
