@@ -108,6 +108,8 @@ export interface Plane {
   subscribers(): ReturnType<OpenedPlane['parts']['subscribers']['list']>
   /** Answers what waits, closes every connection, and lets go of the directory. Safe to call again. */
   close(): Promise<void>
+  /** As `close`: `await using plane = await startPlane(…)`. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 const DEFAULT_PORT = 7400
@@ -212,6 +214,9 @@ function planeOf(opened: OpenedPlane, running: Running): Plane {
     close() {
       closed ??= opened.close().then(discard)
       return closed
+    },
+    [Symbol.asyncDispose]() {
+      return this.close()
     },
   }
 }

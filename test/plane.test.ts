@@ -45,6 +45,12 @@ test('a plane without a directory is on loopback, and nothing of it is left', as
   assert.equal(existsSync(plane.dir), false)
 })
 
+test('await using closes a plane', async (t) => {
+  const plane = await start(t)
+  await plane[Symbol.asyncDispose]()
+  assert.equal(existsSync(plane.dir), false)
+})
+
 test('a service joins by its token, and then registers, is found, and is told of policy', async (t) => {
   const plane = await start(t)
   const orders = await member(t, plane, 'orders')
