@@ -26,6 +26,10 @@ function isPlaneUrl(value: string): boolean {
   return protocol === 'https:' && pathname === '/' && search === '' && username === ''
 }
 
+/** An admin token names a service as little as a plane would take it for one. */
+const isJoinToken = (value: string): boolean =>
+  value.startsWith('tulle_join_') && readToken(value) !== undefined
+
 const parseMode = (value: string): MtlsMode | undefined => oneOf(MTLS_MODES)(value)
 const LABEL = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/
 const parsePort = (value: string): number | undefined => {
@@ -50,8 +54,8 @@ export const MEMBER_SETTINGS = {
     variable: 'TULLE_JOIN_TOKEN',
     describe:
       'What this service proves itself to the plane with for its first certificate (`tulle token create`).',
-    accepts: 'a token made by `tulle token create`',
-    parse: (value) => (value === '' || readToken(value) !== undefined ? value : undefined),
+    accepts: 'a token made by `tulle token create`, which begins with tulle_join_',
+    parse: (value) => (value === '' || isJoinToken(value) ? value : undefined),
     secret: true,
     file: true,
   }),

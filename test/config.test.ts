@@ -125,8 +125,16 @@ test('a secret may come from a file, and never shows', () => {
   assert.deepEqual(warnings, [])
   writeFileSync(file, 'something else')
   const said = message(() => read({ TULLE_SERVICE: 'web', TULLE_JOIN_TOKEN_FILE: file }))
-  assert.match(said, /^TULLE_JOIN_TOKEN_FILE: expected a token made by `tulle token create` in /)
+  assert.match(
+    said,
+    /^TULLE_JOIN_TOKEN_FILE: expected a token made by `tulle token create`, which begins with tulle_join_ in /,
+  )
   assert.doesNotMatch(said, /something else/)
+  writeFileSync(file, token.replace('tulle_join_', 'tulle_admin_'))
+  assert.match(
+    message(() => read({ TULLE_SERVICE: 'web', TULLE_JOIN_TOKEN_FILE: file })),
+    /which begins with tulle_join_/,
+  )
   assert.match(
     message(() => read({ TULLE_SERVICE: 'web', TULLE_JOIN_TOKEN_FILE: `${file}.missing` })),
     /^TULLE_JOIN_TOKEN_FILE: ENOENT/,

@@ -38,7 +38,11 @@ export function registerAuthority(program: Command, io: Io, world: World): void 
     )
     .action(async (options: AdminOptions) => {
       const now = await asks(options, { method: 'POST', path: '/v1/ca/rotate' })
-      print(options, now, 'a new root signs from now on; the old one is trusted until `tulle ca retire`\n')
+      print(
+        options,
+        now,
+        `a new root signs from now on; the old one is trusted until \`tulle ca retire\`\n${TOKENS}`,
+      )
     })
   asAdmin(
     ca
@@ -53,9 +57,13 @@ export function registerAuthority(program: Command, io: Io, world: World): void 
     .action(async (options: RetireOptions) => {
       const body = { force: options.force === true }
       const now = await asks(options, { method: 'POST', path: '/v1/ca/retire', body })
-      print(options, now, 'the old root is out of the bundle\n')
+      print(options, now, `the old root is out of the bundle\n${TOKENS}`)
     })
 }
+
+/** Whoever finds this out after the old root is gone has no token left to ask with. */
+const TOKENS =
+  'Tokens made before name the old root and are good for nothing once it is retired: make new join tokens (tulle token create), and a new admin token (tulle plane --new-admin-token, at its next restart).\n'
 
 function shown({ trustDomain, source, active, previous }: AuthorityWire, wallMs: number): string {
   const row = (use: string, { sha256, notAfterMs }: AuthorityWire['active'][number]): string[] => [

@@ -70,7 +70,7 @@ export async function fetchPinnedRoot(url: URL, rootSha256: string, clock: Clock
     `${url.origin} did not send the root certificate that the token names (${rootSha256}); the last one it sent is ${prints.at(-1) ?? 'none'}`,
     {
       layer: 'plane',
-      hint: 'It is the token of another plane, or the CA of this plane was replaced: make a new token with `tulle token create`.',
+      hint: 'It is the token of another plane, or the CA of this plane was replaced: make a new one with `tulle token create`, or, where it is the admin token, with `tulle plane --new-admin-token`.',
     },
   )
 }

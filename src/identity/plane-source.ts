@@ -181,10 +181,14 @@ export class PlaneSource implements IdentitySource {
     const token = readToken(this.#options.token ?? '')
     const domain = this.#trust.current?.bundle.trustDomain ?? trustDomain ?? token?.trustDomain
     if (domain === undefined)
-      throw new MeshError('TULLE_IDENTITY', 'nothing names the trust domain to ask a certificate for', {
-        layer: 'identity',
-        hint: `A join token does: tulle token create ${service}`,
-      })
+      throw new MeshError(
+        'TULLE_IDENTITY',
+        'there is no join token to ask the plane for a first certificate with',
+        {
+          layer: 'identity',
+          hint: `Make one with \`tulle token create ${service}\`, and set TULLE_JOIN_TOKEN or TULLE_JOIN_TOKEN_FILE.`,
+        },
+      )
     return spiffeIdOf(domain, token?.dc ?? 'dc1', service)
   }
 

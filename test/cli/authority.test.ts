@@ -37,7 +37,10 @@ test('during a rotation it says until when certificates of the old root may live
 
 test('retire asks without force unless it is said', async () => {
   const world = new FakeWorld({ 'POST /v1/ca/retire': CA })
-  assert.match((await tulle(world, 'ca', 'retire')).out, /^the old root is out of the bundle\n/)
+  assert.match(
+    (await tulle(world, 'ca', 'retire')).out,
+    /^the old root is out of the bundle\n.*new-admin-token/,
+  )
   const { out } = await tulle(world, 'ca', 'retire', '--force', '--json')
   assert.deepEqual(JSON.parse(out), CA)
   assert.deepEqual(

@@ -232,6 +232,8 @@ test('a refusal at the start is not repeated', async () => {
   const stolen = stage.actor('orders', { token: joinToken('billing') })
   await refused(stolen.start(), 'TULLE_IDENTITY', /token is for "billing"/, /tulle token create orders/)
   assert.equal(stage.plane.asked.length, 1, 'a token of another service is not sent')
+  const empty = stage.actor('orders', { token: undefined })
+  await refused(empty.start(), 'TULLE_IDENTITY', /no join token/, /TULLE_JOIN_TOKEN/)
 })
 
 test('with keys off nothing secret reaches the disk, and what lay there is removed', async () => {

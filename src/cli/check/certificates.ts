@@ -5,6 +5,8 @@ import { type Finding, fail, pass, warn } from './finding.ts'
 const WEEK_MS = 7 * 86_400_000
 /** Leaves are renewed at half of their life: one with less than a quarter left should have been. */
 const LATE = 0.25
+/** Planes date certificates back by this: it was over before anybody had them, so it is no part of their life. */
+const BACKDATED_MS = 5 * 60_000
 
 /**
  * The time left on one level of a chain. Issuers and roots last longer than anybody remembers them, and their end is
@@ -34,7 +36,7 @@ export function checkCertificate(level: string, der: Uint8Array, isLeaf: boolean
         : 'A new root must be made and spread: tulle ca rotate.',
     )
   const says = `${name} is good for ${span(left)} more, until ${moment(notAfterMs)}`
-  const life = notAfterMs - notBeforeMs
+  const life = notAfterMs - notBeforeMs - BACKDATED_MS
   const tight = left < life * LATE || (!isLeaf && left < WEEK_MS)
   if (!tight) return pass(says)
   return warn(

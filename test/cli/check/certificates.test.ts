@@ -12,6 +12,9 @@ test('a leaf: good, late with its renewal, over, not begun', () => {
     checkCertificate('certificate', ca.issue({ lifetimeMs, backdateMs }).der, true, NOW)
   assert.equal(leaf(20 * HOUR, 4 * HOUR).verdict, 'pass')
   assert.match(leaf(5 * HOUR, 19 * HOUR).hint ?? '', /should have been renewed/)
+  // Dated back by five minutes, and half of its thirty seconds left: it is young.
+  assert.equal(leaf(15_000, 315_000).verdict, 'pass')
+  assert.equal(leaf(5_000, 325_000).verdict, 'warn')
   const over = leaf(-HOUR, 24 * HOUR)
   assert.equal(over.verdict, 'fail')
   assert.match(
