@@ -33,11 +33,16 @@ export type RegistrationWire = z.infer<typeof registrationWire>
 /** Also answers POST /v1/instances/:instance/heartbeat; 404 there: the plane does not know the instance, register again. */
 export const leaseWire = z.looseObject({ ttlMs: z.number().positive() })
 
+const endpointsOf = <T extends z.ZodType>(endpoint: T) =>
+  z.looseObject({
+    services: z.record(z.string(), z.array(endpoint).max(20_000)),
+    known: z.array(z.string()).max(20_000),
+  })
+
 /** GET /v1/endpoints?service=a&service=b, a long poll over exactly these services, and over the names that exist. */
-export const endpointsWire = z.looseObject({
-  services: z.record(z.string(), z.array(endpointWire).max(20_000)),
-  known: z.array(z.string()).max(20_000),
-})
+export const endpointsWire = endpointsOf(endpointWire)
+/** The same, its endpoints still to be judged: for who knows most of them already, since there may be 20,000. */
+export const endpointsFrame = endpointsOf(z.unknown())
 export type EndpointsWire = z.infer<typeof endpointsWire>
 
 /** GET /v1/policy, a long poll. `sequence` only grows, also when an old content is rolled back to. */

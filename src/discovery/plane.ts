@@ -174,7 +174,7 @@ export class PlaneSource implements Source {
   }
 
   #answered({ body, etag }: PlaneAnswer): void {
-    const sets = readSets(body, new URLSearchParams(this.#asked).getAll('service'))
+    const sets = readSets(body, new URLSearchParams(this.#asked).getAll('service'), this.#sets)
     this.#etag = { asked: this.#asked, value: etag }
     this.#source = 'plane'
     this.#take(sets, this.#heard())

@@ -86,6 +86,40 @@ test('one poll asks for exactly what is watched; watches of one tick make one qu
   await source.close()
 })
 
+test('what was judged before is not believed again where it is twice, wrong or another', async () => {
+  const { source, watch, says } = world()
+  const { sets } = watch('orders')
+  await settled()
+  const [one, two, three] = [at(4001), { ...at(4002), zone: 'a' }, at(4003)]
+  await says({ orders: [one, two, three] })
+  assert.equal(sets.length, 1)
+  const wrong = [
+    [one, two, two],
+    [one, two, three, one],
+    [one, two, { ...two, zone: 'b' }],
+    [{ ...two, zone: 'b' }, two],
+    [one, { ...at(4009) }, { ...at(4009) }],
+    [one, two, { ...three, weight: -1 }],
+    [one, two, { ...three, port: '4003' }],
+    [one, two, null],
+  ]
+  for (const orders of wrong) {
+    await says({ orders: orders as EndpointWire[] })
+    assert.match(source.status().problem ?? '', /the last good ones stay/, JSON.stringify(orders))
+    await says({ orders: [one, two, three] })
+    assert.equal(source.status().problem, undefined)
+  }
+  assert.equal(new Set(sets).size, 1, 'nothing else was ever told')
+  await says({ orders: [three, { ...two, zone: 'b' }, at(4004)] })
+  const told = sets.at(-1)?.endpoints.map(({ port, zone }) => [port, zone])
+  assert.deepEqual(told, [
+    [4003, undefined],
+    [4002, 'b'],
+    [4004, undefined],
+  ])
+  await source.close()
+})
+
 test('all that an endpoint says of itself comes through, and a set is told only when it has changed', async () => {
   const { source, watch, says } = world()
   const orders = watch('orders')
