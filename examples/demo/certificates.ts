@@ -2,7 +2,7 @@ import type { Health } from 'tulle'
 import type { Cluster } from './cluster.ts'
 import type { Instance } from './instance.ts'
 
-const LOOK_MS = 300
+const LOOK_MS = 1000
 
 interface Held {
   readonly notAfterMs: number

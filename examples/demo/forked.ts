@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Channel } from './channel.ts'
 import type { PlaneQuestion, Question, Reply } from './messages.ts'
 
-const START_MS = 10_000
+const START_MS = 15_000
 const SAID = 8000
 
 export type State = 'down' | 'starting' | 'up' | 'draining' | 'killed'

@@ -7,7 +7,10 @@ import { DOCUMENTS, type DocumentName, edited, type Policy } from './policy.ts'
 export class PushedPolicy implements Policy {
   readonly #plane: PlaneProcess
   readonly #folder: string
-  readonly #texts = new Map<string, string>(Object.entries(DOCUMENTS))
+  /** A handshake takes its time where the machine has none to spare, and one that is given up is paid for twice. */
+  readonly #texts = new Map<string, string>(
+    Object.entries(DOCUMENTS).map(([name, text]) => [name, `${text}    connect: { timeout: 3s }\n`]),
+  )
 
   /** @param folder where the documents lie for a person who wants to change and push them */
   constructor(plane: PlaneProcess, folder: string) {
