@@ -91,8 +91,10 @@ export function assemble(config: Config, whole: Whole): Assembly {
     log,
   })
   source.onKnown?.(() => policies.recompile())
+  // Where TLS is switched off in both directions the identity is for the plane alone.
+  const secured = mtls.outbound !== 'disable' || mtls.inbound !== 'disable'
   const parts: Part[] = [
-    ...(config.healthPort === '' ? [] : [new HealthPort(config.healthPort, () => whole.health())]),
+    ...(config.healthPort === '' ? [] : [new HealthPort(config.healthPort, () => whole.health(), secured)]),
     ...(identity === undefined ? [] : [identity]),
     policies,
     addresses,
@@ -110,8 +112,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
     ambient: ambientStore,
     tracing,
     gate,
-    // Where TLS is switched off in both directions the identity is for the plane alone.
-    identity: mtls.outbound === 'disable' && mtls.inbound === 'disable' ? undefined : identity,
+    identity: secured ? identity : undefined,
     inboundMtls: mtls.inbound,
     onServer: ({ listener }: DrainingServer, event: 'added' | 'removed') => {
       if (listener === undefined) return

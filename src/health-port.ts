@@ -10,11 +10,14 @@ export class HealthPort implements Part {
   readonly name = 'health'
   readonly #port: number
   readonly #health: () => Health
+  readonly #secured: boolean
   #server: HealthServer | undefined
 
-  constructor(port: number, health: () => Health) {
+  /** @param secured whether anybody is called or served over TLS; where not, a certificate is for the plane alone */
+  constructor(port: number, health: () => Health, secured = true) {
     this.#port = port
     this.#health = health
+    this.#secured = secured
   }
 
   /** Where it listens; undefined: it does not. */
@@ -26,7 +29,7 @@ export class HealthPort implements Part {
     this.#server ??= await createHealthServer({
       port: this.#port,
       live: () => true,
-      ready: () => readiness(this.#health()),
+      ready: () => readiness(this.#health(), this.#secured),
     })
   }
 
@@ -38,13 +41,15 @@ export class HealthPort implements Part {
 }
 
 /** Without a certificate in force nobody could be served, so nobody should be sent here. */
-function readiness({ state, identity, service }: Health): { ok: boolean; reasons: readonly string[] } {
-  const leaf = identity?.levels[0]
+function readiness(
+  { state, identity, service }: Health,
+  secured: boolean,
+): { ok: boolean; reasons: readonly string[] } {
+  const leaf = identity?.levels.find(({ level }) => level === 'leaf')
+  const needless = identity === undefined || !secured
   const reasons = [
     ...(state === 'ready' ? [] : [`${service} is ${state}`]),
-    ...(identity === undefined || (leaf !== undefined && leaf.daysLeft > 0)
-      ? []
-      : [`${service} has no valid certificate`]),
+    ...(needless || (leaf !== undefined && leaf.daysLeft > 0) ? [] : [`${service} has no valid certificate`]),
   ]
   return { ok: reasons.length === 0, reasons }
 }

@@ -38,10 +38,19 @@ test('without a certificate in force nobody is sent here; what is degraded does 
   assert.match(await ask(port.port, '/readyz'), /^200/)
   health = { ...health, identity: { levels: levels(0.5) } } as unknown as Health
   assert.match(await ask(port.port, '/readyz'), /^200/)
-  for (const dead of [[], levels(-0.1)]) {
+  const root = [{ level: 'root', subject: 'r', notAfterMs: 0, daysLeft: 100 }]
+  for (const dead of [[], root, [...levels(-0.1), ...root]]) {
     health = { ...health, identity: { levels: dead } } as unknown as Health
     assert.match(await ask(port.port, '/readyz'), /^503 .*no valid certificate/s)
   }
+})
+
+test('where TLS is switched off a certificate that is over keeps nobody away', async (t) => {
+  const health = { service: 'web', state: 'ready', identity: { levels: levels(-1) } } as unknown as Health
+  const port = new HealthPort(0, () => health, false)
+  t.after(() => port.close())
+  await port.start()
+  assert.match(await ask(port.port, '/readyz'), /^200/)
 })
 
 test('a mesh opens it before it starts and closes it last', async () => {
