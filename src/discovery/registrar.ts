@@ -9,6 +9,8 @@ const TTL_MS = 10_000
 const BACKOFF_MS = 250
 /** Shorter than the grace of one TTL that a plane gives everybody after its restart. */
 const MAX_BACKOFF_MS = 4000
+/** Between heartbeats, whatever time-to-live a plane names: one that said years once would never hear of us again. */
+const HEARTBEAT_MS = { least: 100, most: 20_000 }
 /** A drain does not wait longer for a plane. */
 const LEAVE_MS = 1000
 
@@ -164,7 +166,8 @@ export class Registrar {
     this.#confirmedMs = clock.now()
     this.#problem = undefined
     this.#failures = 0
-    this.#next(Math.max(100, this.#ttlMs / 3) * (0.9 + 0.2 * random()))
+    const { least, most } = HEARTBEAT_MS
+    this.#next(Math.min(most, Math.max(least, this.#ttlMs / 3)) * (0.9 + 0.2 * random()))
   }
 
   #failed(error: unknown, registering: boolean): void {

@@ -106,6 +106,18 @@ test('FAULTS 27: failures back off with full jitter, less than the grace a plane
   assert.equal(link.sent.filter(({ open }) => open).length, 0)
 })
 
+test('FAULTS 26: a lease that is nonsense neither makes a storm of heartbeats nor ends them', async () => {
+  const { link, clock, later, listening } = world()
+  await listening(at(4001))
+  await later(3300)
+  for (const ttlMs of [1e300, 1e-9, -1, Number.NaN, '9000', null, {}, undefined]) {
+    await link.last('POST').answer(ttlMs === undefined ? '<html>' : { ttlMs })
+    assert.ok(clock.next! >= 90 && clock.next! <= 22_000, `${ttlMs}: ${clock.next}`)
+    await later(clock.next!)
+  }
+  assert.equal(link.all('POST').length, 9)
+})
+
 test('a registration that is refused is tried again, and is no registration', async () => {
   const { registrar, link, later } = world()
   registrar.listen(at(4001))
