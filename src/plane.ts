@@ -156,7 +156,7 @@ export async function startPlane(options: PlaneOptions = {}): Promise<Plane> {
     const adminToken = await makeAdminToken(opened, urls(), adminTokenFile, options.newAdminToken === true)
     return planeOf(opened, { dir, port, host, urls, adminToken, adminTokenFile, discard })
   } catch (error) {
-    await opened?.close()
+    await opened?.close().catch(() => {})
     await discard()
     throw error
   }
@@ -212,7 +212,7 @@ function planeOf(opened: OpenedPlane, running: Running): Plane {
     services: () => servicesOf(parts.registry),
     subscribers: () => parts.subscribers.list(),
     close() {
-      closed ??= opened.close().then(discard)
+      closed ??= opened.close().finally(discard)
       return closed
     },
     [Symbol.asyncDispose]() {

@@ -1,5 +1,6 @@
 import { type FileHandle, open, rename, stat } from 'node:fs/promises'
-import { diskError } from './disk.ts'
+import { dirname } from 'node:path'
+import { diskError, syncFolder } from './disk.ts'
 import { SharedSync } from './shared-sync.ts'
 
 /** One line of the audit log: who asked for what, and what became of it. Never holds a secret. */
@@ -161,6 +162,14 @@ export class AuditLog {
   }
 }
 
-function openEnd(file: string): Promise<FileHandle> {
-  return open(file, 'a', 0o600)
+/** What is appended is only there after a crash if the name of the file is. */
+async function openEnd(file: string): Promise<FileHandle> {
+  const handle = await open(file, 'a', 0o600)
+  try {
+    await syncFolder(dirname(file))
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+  return handle
 }

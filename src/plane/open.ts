@@ -66,14 +66,22 @@ export interface OpenedPlane {
 export async function openPlane(options: OpenOptions): Promise<OpenedPlane> {
   const closers: (() => unknown)[] = []
   const close = async (): Promise<void> => {
-    for (let next = closers.pop(); next !== undefined; next = closers.pop()) await next()
+    const failures: unknown[] = []
+    for (let next = closers.pop(); next !== undefined; next = closers.pop())
+      try {
+        await next()
+      } catch (error) {
+        // The others are closed all the same, the lock of the directory above all.
+        failures.push(error)
+      }
+    if (failures.length > 0) throw failures[0]
   }
   try {
     const store = await DirectoryStore.open({ directory: options.directory, clock: options.clock })
     closers.push(() => store.close())
     return { ...(await build(store, options, closers)), close }
   } catch (error) {
-    await close()
+    await close().catch(() => {})
     throw error
   }
 }

@@ -212,3 +212,14 @@ test('connections are limited, and who waits in vain takes no place for long', a
   await within(Promise.all(open), 10_000, 'the end of those that say nothing')
   assert.equal((await planeClient(t, plane).ask('/livez')).status, 200)
 })
+
+test('who is refused again and again does not fill the log', async (t) => {
+  const warned: string[] = []
+  const logger = { ...silent, warn: (message: string) => warned.push(message) }
+  const plane = await start(t, { logger })
+  const { socket, said } = await tls(t, plane)
+  for (let n = 0; n < 30; n++) socket.write('GET /v1/policy HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(20))
+  await until(() => said().split('HTTP/1.1 401').length > 600, { what: 'every refusal' })
+  const refusals = warned.filter((message) => message.startsWith('refused: '))
+  assert.ok(refusals.length >= 100 && refusals.length < 200, String(refusals.length))
+})

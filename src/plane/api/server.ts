@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:https'
 import type { SecureContextOptions } from 'node:tls'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from '../../core/ports.ts'
+import { RateLimit } from '../access/rate-limit.ts'
 import { Refusal } from '../refusal.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { errorAnswer } from './answer-error.ts'
@@ -29,6 +30,8 @@ export interface ServerOptions {
   readonly maxConnections?: number | undefined
 }
 
+/** Anybody can be refused as often as he likes; the log is for people. */
+const SAID = { perSecond: 1, burst: 100 }
 const BODY_BYTES = 1024 * 1024
 const HANDSHAKE_MS = 5000
 /** For a whole request to arrive; answers, long polls among them, take their own time. */
@@ -50,7 +53,7 @@ export function planeServer(
   parts: Parts,
   { tls, peers, maxConnections = 10_000 }: ServerOptions,
 ): PlaneServer {
-  const { log, audit, door, wall } = parts
+  const { log, audit, door, wall, clock } = parts
   let server: Server | undefined
   const app = Fastify({
     serverFactory: (handler) => {
@@ -80,10 +83,11 @@ export function planeServer(
     routerOptions: { maxParamLength: 200 },
     exposeHeadRoutes: false,
   })
+  const said = new RateLimit(SAID, clock)
   app.setErrorHandler((error, request, reply) => {
     const { status, body, retryAfterMs } = errorAnswer(error, log)
     request.detail = body.message
-    if (status === 401 || status === 403)
+    if ((status === 401 || status === 403) && said.take(''))
       log.warn(`refused: ${body.message}`, { from: request.ip, route: routeOf(request) })
     if (retryAfterMs !== undefined) reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1000)))
     return reply.code(status).send(body)
@@ -120,7 +124,6 @@ function contextOf({ cert, key, ca }: PlaneTls): SecureContextOptions {
     honorCipherOrder: true,
     // Nor does anybody become somebody else on a connection that is open.
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
-    ...{ allowPartialTrustChain: true },
   }
 }
 
