@@ -18,12 +18,12 @@ export function stillRooted(
 ): boolean {
   const [leaf, ...rest] = readAll(chain.slice(0, MAX_CHAIN))
   if (leaf === undefined) return false
-  const believed = readAll(roots)
+  const believed = readAll(roots, root)
   const waiting = [leaf]
   const unused = new Set(rest)
   for (let each = waiting.pop(); each !== undefined; each = waiting.pop()) {
     const certificate = each
-    if (believed.some((root) => signed(root, certificate, wallMs))) return true
+    if (believed.some((above) => signed(above, certificate, wallMs))) return true
     for (const above of unused) {
       if (!signed(above, certificate, wallMs)) continue
       unused.delete(above)
@@ -33,16 +33,36 @@ export function stillRooted(
   return false
 }
 
-function readAll(certificates: readonly (Uint8Array | X509Certificate)[]): X509Certificate[] {
+/** Roots stay, and are asked about with every new connection. By the array that holds one; what a peer sends is not kept. */
+const ROOTS = new WeakMap<Uint8Array, X509Certificate>()
+/** Lives as long as what was read. */
+const FACTS = new WeakMap<X509Certificate, ReturnType<typeof readCertificate>>()
+
+function readAll(
+  certificates: readonly (Uint8Array | X509Certificate)[],
+  read = (der: Uint8Array) => new X509Certificate(der),
+): X509Certificate[] {
   try {
-    return certificates.map((each) => (each instanceof X509Certificate ? each : new X509Certificate(each)))
+    return certificates.map((each) => (each instanceof X509Certificate ? each : read(each)))
   } catch {
     return []
   }
 }
 
+function root(der: Uint8Array): X509Certificate {
+  const known = ROOTS.get(der) ?? new X509Certificate(der)
+  ROOTS.set(der, known)
+  return known
+}
+
+function factsOf(certificate: X509Certificate): ReturnType<typeof readCertificate> {
+  const facts = FACTS.get(certificate) ?? readCertificate(certificate.raw)
+  FACTS.set(certificate, facts)
+  return facts
+}
+
 function inTime(certificate: X509Certificate, wallMs: number): boolean {
-  const facts = readCertificate(certificate.raw)
+  const facts = factsOf(certificate)
   return typeof facts !== 'string' && facts.notBeforeMs <= wallMs && wallMs <= facts.notAfterMs
 }
 
