@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { scriptedEndpoint } from '../src/testing/index.ts'
 import { startProcess } from './kit/process.ts'
@@ -75,17 +75,29 @@ test('the commands of the README are scripts of the package', () => {
   assert.ok(scripts.test)
 })
 
-test('every page that is linked from the README and from docs/ is there', () => {
+/** As GitHub makes them: lower case, hyphens for spaces, nothing but letters, digits, hyphens and underscores. */
+function anchors(text: string): Set<string> {
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => heading)
+  return new Set(
+    headings.map((one) =>
+      one
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
+    ),
+  )
+}
+
+test('every page and every heading that is linked from the README and from docs/ is there', () => {
   const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))
-  const pages = ['README.md', ...docs.map((name) => `docs/${name}`)]
   for (const name of docs) assert.ok(readme.includes(`](docs/${name})`), `README.md links to ${name}`)
-  for (const page of pages) {
+  for (const page of ['README.md', ...docs.map((name) => `docs/${name}`)]) {
     const text = readFileSync(join(root, page), 'utf8')
-    for (const [, link] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
-      assert.ok(
-        existsSync(join(root, page.startsWith('docs/') ? 'docs' : '', link!)),
-        `${page} links to ${link}`,
-      )
+    for (const [, path = '', anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+      const file = path === '' ? join(root, page) : join(root, dirname(page), path)
+      assert.ok(existsSync(file), `${page} links to ${path}`)
+      if (anchor !== undefined)
+        assert.ok(anchors(readFileSync(file, 'utf8')).has(anchor), `${page} links to ${path}#${anchor}`)
     }
   }
 })
