@@ -98,7 +98,10 @@ export function standaloneDoor(runtime: Runtime): Door | undefined {
 }
 
 export function plaintextRefused(): MeshError {
-  return stormError('TULLE_PLAINTEXT_REFUSED', 'This listener takes mutual TLS only.', { layer: 'server' })
+  return stormError('TULLE_PLAINTEXT_REFUSED', 'This listener takes mutual TLS only.', {
+    layer: 'server',
+    hint: 'Call it through the mesh, as a service with an identity. Where it is this service that brings no TLS: serve through mesh.serve or serverFactory, or make the listener permissive while you migrate.',
+  })
 }
 
 /** Why a connection that was good must carry nothing more. A judge that fails has not said yes. */

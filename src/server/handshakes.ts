@@ -139,12 +139,17 @@ export class Handshakes {
   }
 
   #refuse(reason: string, fields: { readonly code: string }, socket: Socket): void {
-    const { events } = this.#runtime
-    const address = socket.remoteAddress
+    this.tell(reason, fields.code, { socket, counted: kindOf(reason) })
     socket.destroy()
-    this.#refusals.warn('refused a connection', reason, { ...fields, address })
+  }
+
+  /** Says in the log, at a rate that strangers cannot raise, and to whoever counts, that somebody was refused. */
+  tell(reason: string, code: string, about: { readonly socket: Socket; readonly counted: string }): void {
+    const { events } = this.#runtime
+    const address = about.socket.remoteAddress
+    this.#refusals.warn('refused a connection', reason, { code, address })
     if (events.wants('connection-refused'))
-      events.emit('connection-refused', { reason: kindOf(reason), peer: address })
+      events.emit('connection-refused', { reason: about.counted, peer: address })
   }
 
   #changed(change: IdentityChange): void {

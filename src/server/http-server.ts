@@ -96,17 +96,15 @@ function admitConnections(
     firstByte(socket, runtime.clock, handshakeTimeoutMs * FIRST_BYTE_SHARE, (byte) => {
       if (byte === TLS_HANDSHAKE) handshakes.begin(socket)
       else if (mtls === 'permissive') parse(socket)
-      else refusePlaintext(runtime, socket)
+      else refusePlaintext(handshakes, socket)
     })
   })
   return handshakes
 }
 
-function refusePlaintext({ log, events }: Runtime, socket: Socket): void {
+function refusePlaintext(handshakes: Handshakes, socket: Socket): void {
   const error = plaintextRefused()
-  const peer = socket.remoteAddress
-  log.debug('refused plaintext', { code: error.code, address: peer })
-  if (events.wants('connection-refused')) events.emit('connection-refused', { reason: error.code, peer })
+  handshakes.tell('The peer came in plaintext.', error.code, { socket, counted: error.code })
   // What is left unread would turn the end into a reset, and the caller would never see the reason.
   socket.resume()
   refuseRaw(socket, error)

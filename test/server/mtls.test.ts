@@ -144,7 +144,7 @@ test('FAULTS 41, incidents 14, 16, 17: every wrong certificate is refused with i
   }))
 
 test('FAULTS 42: strict answers plaintext with a clear refusal at once, and nothing reaches the application', () =>
-  scene({}, async ({ port, requests, harness, told }) => {
+  scene({}, async ({ port, requests, harness, told, logged }) => {
     const started = performance.now()
     const answer = await rawExchange(port, get('/secret'))
     assert.ok(performance.now() - started < 1000)
@@ -152,6 +152,17 @@ test('FAULTS 42: strict answers plaintext with a clear refusal at once, and noth
     assert.match(answer.headers.get('connection') ?? '', /close/)
     assert.deepEqual([requests.length, harness.seen.length], [0, 0])
     assert.equal(told[0]?.payload.reason, 'TULLE_PLAINTEXT_REFUSED')
+    assert.deepEqual(logged, [
+      {
+        message: 'refused a connection',
+        reason: 'The peer came in plaintext.',
+        code: 'TULLE_PLAINTEXT_REFUSED',
+        address: '127.0.0.1',
+      },
+    ])
+    assert.match(JSON.parse(answer.body).hint, /through the mesh/)
+    for (let turn = 0; turn < 5; turn++) await rawExchange(port, get('/secret'))
+    assert.equal(logged.length, 1, 'strangers do not fill the log')
   }))
 
 test('FAULTS 42: TLS to a plaintext listener ends at once and is never taken for a request', () =>
