@@ -10,7 +10,10 @@ const SETTLE_MS = 1000
 
 const keptWire = endpointsWire.safeExtend({ savedMs: z.number() })
 
-/** The endpoints of an earlier run, and those of this one for the next. */
+/**
+ * The endpoints of an earlier run, and those of this one for the next. Processes may share a folder (the workers of a
+ * cluster do) and call different services: what the others keep is kept along.
+ */
 export class KeptEndpoints {
   readonly #store: StateStore | undefined
   readonly #clock: Clock
@@ -39,9 +42,9 @@ export class KeptEndpoints {
 
   async load(): Promise<void> {
     try {
-      const bytes = await this.#store?.read(FILE)
-      if (bytes === undefined) return
-      const { savedMs, services, known } = keptWire.parse(JSON.parse(new TextDecoder().decode(bytes)))
+      const kept = await read(this.#store)
+      if (kept === undefined) return
+      const { savedMs, services, known } = kept
       this.#current = { sets: readSets({ services, known }, []), savedMs }
       this.#services = { ...services }
       this.#written = JSON.stringify({ services, known })
@@ -71,12 +74,32 @@ export class KeptEndpoints {
     this.#disarm?.()
     this.#disarm = undefined
     const store = this.#store
-    const text = JSON.stringify(this.#pending)
-    if (store === undefined || text === this.#written) return
+    const pending = this.#pending
+    const text = JSON.stringify(pending)
+    if (store === undefined || pending === undefined || text === this.#written) return
     this.#written = text
-    const kept = new TextEncoder().encode(JSON.stringify({ savedMs: this.#wall(), ...this.#pending }))
+    const savedMs = this.#wall()
     this.#saving = this.#saving
-      .then(() => store.write(FILE, kept))
+      .then(async () => {
+        const content = {
+          savedMs,
+          ...pending,
+          services: { ...(await others(store, pending)), ...pending.services },
+        }
+        await store.write(FILE, new TextEncoder().encode(JSON.stringify(content)))
+      })
       .catch((error: unknown) => this.#log.error(`the endpoints could not be kept: ${String(error)}`))
   }
+}
+
+async function read(store: StateStore | undefined): Promise<z.infer<typeof keptWire> | undefined> {
+  const bytes = await store?.read(FILE)
+  return bytes === undefined ? undefined : keptWire.parse(JSON.parse(new TextDecoder().decode(bytes)))
+}
+
+/** What the file says of services that there are; nothing where it cannot be believed, for it is written anew. */
+async function others(store: StateStore, { known }: EndpointsWire): Promise<EndpointsWire['services']> {
+  const kept = await read(store).catch(() => undefined)
+  const names = new Set(known)
+  return Object.fromEntries(Object.entries(kept?.services ?? {}).filter(([name]) => names.has(name)))
 }

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { KeptEndpoints } from '../../src/discovery/kept-endpoints.ts'
+import { ManualClock } from '../../src/testing/manual-clock.ts'
+import { MemoryState } from '../kit/memory-state.ts'
+
+const at = (port: number) => [{ address: '10.0.0.1', port }]
+
+function world(store = new MemoryState()) {
+  const clock = new ManualClock()
+  const logged: string[] = []
+  const note = (message: string): void => void logged.push(message)
+  const log = { debug: note, info: note, warn: note, error: note }
+  return { store, clock, logged, kept: new KeptEndpoints(store, clock, () => 1000 + clock.now(), log) }
+}
+
+test('processes that share a folder keep what each of them calls', async () => {
+  const { store, kept: one } = world()
+  const { kept: other } = world(store)
+  for (const kept of [one, other]) await kept.load()
+  one.keep({ services: { stock: at(1) }, known: ['orders', 'stock'] }, ['orders', 'stock'])
+  other.keep({ services: { orders: at(2) }, known: ['orders', 'stock'] }, ['orders', 'stock'])
+  await one.close()
+  await other.close()
+  assert.deepEqual(store.json('endpoints.json').services, { stock: at(1), orders: at(2) })
+})
+
+test('of two that know a service the later one says what it is, and one that is gone is kept by nobody', async () => {
+  const { store, kept: one } = world()
+  const { kept: other } = world(store)
+  one.keep({ services: { stock: at(1), old: at(3) }, known: ['old', 'stock'] }, ['old', 'stock'])
+  await one.close()
+  other.keep({ services: { stock: at(9) }, known: ['stock'] }, ['stock'])
+  await other.close()
+  assert.deepEqual(store.json('endpoints.json').services, { stock: at(9) })
+})
+
+test('what cannot be believed is said, not used, and written anew', async () => {
+  const { store, kept, logged } = world()
+  store.put('endpoints.json', '{"services":')
+  await kept.load()
+  assert.equal(kept.current, undefined)
+  assert.match(logged[0] ?? '', /the endpoints kept in the memory of the test are not used/)
+  kept.keep({ services: { stock: at(1) }, known: ['stock'] }, ['stock'])
+  await kept.close()
+  assert.deepEqual(store.json('endpoints.json').services, { stock: at(1) })
+})
+
+test('a burst of changes is one write, and the same content none', async () => {
+  const { store, kept, clock } = world()
+  for (const port of [1, 2, 3]) kept.keep({ services: { stock: at(port) }, known: ['stock'] }, ['stock'])
+  clock.advance(1000)
+  await kept.close()
+  kept.keep({ services: { stock: at(3) }, known: ['stock'] }, ['stock'])
+  await kept.close()
+  assert.deepEqual(store.writes, ['endpoints.json'])
+})
