@@ -43,7 +43,7 @@ export function unreachable(url: URL, cause: unknown, phase?: 'connect'): MeshEr
         layer: 'plane',
         phase,
         cause,
-        hint: 'It is another plane, or its CA was replaced: give TULLE_TRUST_BUNDLE its new root, or a new token and an empty state directory.',
+        hint: 'It is another plane, or its CA was replaced. Then start with an empty state directory and a new token: `tulle token create`.',
       },
     )
   const reason = REASONS[code] ?? (code === '' || message.includes(code) ? message : `${message} (${code})`)
