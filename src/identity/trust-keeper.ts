@@ -10,6 +10,8 @@ import { newerTrust } from './trust.ts'
 
 /** How long a poll waits at the plane, in milliseconds: the most it allows. */
 const POLL_MS = 60_000
+/** So old what is kept may say that it is, in milliseconds, while the plane confirms it: a restart counts from there. */
+const REKEEP_MS = 3_600_000
 
 export interface TrustKeeperOptions {
   readonly link: Pick<PlaneLink, 'send' | 'onReachable'>
@@ -29,6 +31,9 @@ export class TrustKeeper {
   readonly #options: TrustKeeperOptions
   #trust: Trust | undefined
   #confirmedMs: number | undefined
+  /** What the plane said last, and when that was written down. */
+  #wire: TrustWire | undefined
+  #keptMs = 0
   #following: Following | undefined
 
   constructor(options: TrustKeeperOptions) {
@@ -55,6 +60,8 @@ export class TrustKeeper {
     }
     this.#trust = trust
     this.#confirmedMs = file.confirmedMs
+    this.#wire = file.trust
+    this.#keptMs = file.confirmedMs
     onTrust()
   }
 
@@ -71,8 +78,9 @@ export class TrustKeeper {
   take(trust: Trust, wire: TrustWire): void {
     if (trust === this.#trust) return
     this.#trust = trust
+    this.#wire = wire
+    this.#keptMs = 0
     this.#confirmed()
-    void this.#options.kept.keepTrust(wire, this.#options.wall())
   }
 
   follow(): void {
@@ -104,8 +112,13 @@ export class TrustKeeper {
   }
 
   #confirmed(): void {
-    this.#confirmedMs = this.#options.wall()
-    this.#options.problems.clear('trust')
+    const { wall, problems, kept } = this.#options
+    const nowMs = wall()
+    this.#confirmedMs = nowMs
+    problems.clear('trust')
+    if (this.#wire === undefined || nowMs - this.#keptMs < REKEEP_MS) return
+    this.#keptMs = nowMs
+    void kept.keepTrust(this.#wire, nowMs)
   }
 }
 

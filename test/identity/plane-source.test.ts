@@ -407,6 +407,20 @@ test('a ban reaches everybody who polls, and stops the renewal of the banned', a
   assert.deepEqual(orders.changes, ['renewed', 'trust', 'renewed', 'renewed'])
 })
 
+test('what is kept about trust is at most an hour older than the last word of the plane, also where nothing changes', async () => {
+  stage = new IdentityStage()
+  const store = new MemoryStore()
+  const orders = stage.actor('orders', { store })
+  await orders.start()
+  await settled()
+  const confirmedMs = (): number => JSON.parse(store.text('trust.json')).confirmedMs
+  const first = confirmedMs()
+  await stage.pass(30 * MINUTE, MINUTE)
+  assert.equal(confirmedMs(), first, 'the disk is left alone')
+  await stage.pass(3 * HOUR, MINUTE)
+  assert.ok(stage.wall() - confirmedMs() <= HOUR + 2 * MINUTE)
+})
+
 test('FAULTS 33, 47: an older, empty, duplicate, foreign or altered bundle changes nothing and is a problem', async () => {
   stage = new IdentityStage()
   const orders = stage.actor()
