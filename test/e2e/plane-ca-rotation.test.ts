@@ -7,13 +7,15 @@ import type { MeshIdentity } from '../../src/identity/mesh-identity.ts'
 import { createMesh } from '../../src/index.ts'
 import { type Plane, startPlane } from '../../src/plane.ts'
 import { type FaultProxy, startFaultProxy } from '../kit/fault-proxy.ts'
+import { patient } from '../kit/member.ts'
 import { join, rootsOf } from '../kit/plane-client.ts'
 import type { Cleanup } from '../kit/process.ts'
 import { get } from '../kit/raw-http.ts'
 import { talk } from '../kit/tls-inbound.ts'
 import { delay, until } from '../kit/wait.ts'
 
-const LIFETIME_MS = 12_000
+/** More than it takes until the last has heard, on a machine that does other things too. */
+const LIFETIME_MS = 20_000
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
 interface Member {
@@ -65,18 +67,25 @@ async function found(members: readonly Member[]): Promise<void> {
         () => true,
         () => false,
       ),
-    { what: 'all to be found' },
+    { what: 'all to be found', withinMs: 15_000 },
   )
 }
+
+const membersOf = (t: Cleanup, plane: Plane, ...services: string[]): Promise<Member[]> =>
+  Promise.all(services.map((service) => member(t, plane, service)))
 
 const ORDERS = ['abc', 'acb', 'bac', 'bca', 'cab', 'cba']
 
 test('FAULTS 38: the CA is rotated and retired, and no call fails, in whatever order members hear of it', async (t) => {
+  const stages: { order: string; plane: Plane; members: Member[] }[] = []
+  for (const order of ORDERS) {
+    const plane = await startPlane({ svidTtlMs: LIFETIME_MS, logger: silent })
+    t.after(() => plane.close())
+    await patient(plane, 'a', 'b', 'c')
+    stages.push({ order, plane, members: await membersOf(t, plane, 'a', 'b', 'c') })
+  }
   await Promise.all(
-    ORDERS.map(async (order) => {
-      const plane = await startPlane({ svidTtlMs: LIFETIME_MS, logger: silent })
-      t.after(() => plane.close())
-      const members = await Promise.all(['a', 'b', 'c'].map((service) => member(t, plane, service)))
+    stages.map(async ({ order, plane, members }) => {
       await found(members)
       for (const { way } of members) await way.refuse()
       await plane.rotate()
@@ -84,7 +93,10 @@ test('FAULTS 38: the CA is rotated and retired, and no call fails, in whatever o
       for (const name of order) {
         const { way, identity } = members['abc'.indexOf(name)]!
         await way.restore()
-        await until(() => identity.roots?.length === 2, { what: `${name} to believe both roots` })
+        await until(() => identity.roots?.length === 2, {
+          what: `${name} to believe both roots`,
+          withinMs: 10_000,
+        })
         await everybodyCalls(members, `${order}: ${name} has heard`)
       }
       const retired = () =>
@@ -96,7 +108,7 @@ test('FAULTS 38: the CA is rotated and retired, and no call fails, in whatever o
       while (!(await retired())) {
         await everybodyCalls(members, `${order}: leaves are being renewed`)
         rounds++
-        await delay(250)
+        await delay(1000)
       }
       assert.ok(rounds > 0, 'it is refused while leaves of the old root may live')
       while (members.some(({ identity }) => identity.roots?.length !== 1))
@@ -109,7 +121,8 @@ test('FAULTS 38: the CA is rotated and retired, and no call fails, in whatever o
 test('FAULTS 39, 44: once the old root is gone nothing it signed is accepted, in either role, open or new, resumed or not', async (t) => {
   const plane = await startPlane({ logger: silent })
   t.after(() => plane.close())
-  const [orders, web] = await Promise.all([member(t, plane, 'orders'), member(t, plane, 'web')])
+  await patient(plane, 'orders', 'web')
+  const [orders, web] = (await membersOf(t, plane, 'orders', 'web')) as [Member, Member]
   const old = await join(t, plane, 'old')
   const oldServer = await join(t, plane, 'web')
   const [listener] = orders.mesh.health().listeners
@@ -140,7 +153,7 @@ test('FAULTS 39, 44: once the old root is gone nothing it signed is accepted, in
   const began = performance.now()
   await plane.retire({ force: true })
   await until(() => [orders, web].every(({ identity }) => identity.roots?.length === 1), { what: 'one root' })
-  await until(() => closed, { what: 'the end of what was open', withinMs: 2000 })
+  await until(() => closed, { what: 'the end of what was open' })
   const endedMs = performance.now() - began
   for (const session of [undefined, before.session])
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {

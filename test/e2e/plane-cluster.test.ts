@@ -3,19 +3,21 @@ import { test } from 'node:test'
 import { createMesh } from '../../src/index.ts'
 import { startPlane } from '../../src/plane.ts'
 import { openLoop } from '../kit/load.ts'
-import { folder, held, startMember } from '../kit/member.ts'
+import { folder, held, patient, startMember } from '../kit/member.ts'
 import { until } from '../kit/wait.ts'
 
 for (const scheduling of ['rr', 'none'] as const)
   test(`FAULTS 62: four workers on one port (${scheduling}) are one endpoint, which leaves with the last of them, and no call is lost`, async (t) => {
     const plane = await startPlane({ dir: folder(t), port: 0, host: '127.0.0.1' })
     t.after(() => plane.close())
+    await patient(plane, 'orders')
     const member = (workers: number) =>
       startMember(t, { service: 'orders', token: plane.createToken('orders'), workers, scheduling })
     const [cluster, single] = await Promise.all([member(4), member(0)])
     const [many, one] = [`127.0.0.1:${cluster.port}`, `127.0.0.1:${single.port}`]
     await until(() => held(plane, 'orders')[many] === 4, {
       what: 'four holders of one endpoint',
+      withinMs: 15_000,
       seen: () => held(plane, 'orders'),
     })
     assert.deepEqual(held(plane, 'orders'), { [many]: 4, [one]: 1 })
@@ -36,17 +38,25 @@ for (const scheduling of ['rr', 'none'] as const)
           () => true,
           () => false,
         ),
-      { what: 'the first answer' },
+      { what: 'the first answer', withinMs: 15_000 },
     )
-    const load = openLoop({ perSecond: 100, forMs: 4000 }, ask)
+    const load = openLoop({ perSecond: 50, forMs: 5000 }, ask)
     await until(() => cluster.pids.some((pid) => met.has(pid)), { what: 'an answer of a worker' })
     // One worker leaves: the endpoint stays.
     process.kill(cluster.pids[0]!, 'SIGTERM')
-    await until(() => cluster.process.stdout.includes(`left ${cluster.pids[0]} 0`), { what: 'one to leave' })
+    await until(() => cluster.process.stdout.includes(`left ${cluster.pids[0]} 0`), {
+      what: 'one to leave',
+      withinMs: 15_000,
+    })
+    // Where it could not say so within a second, its lease ends.
+    await until(() => held(plane, 'orders')[many] === 3, { what: 'three holders', withinMs: 15_000 })
     assert.deepEqual(held(plane, 'orders'), { [many]: 3, [one]: 1 })
     // The whole cluster leaves, and with its last holder the endpoint.
     const exit = cluster.process.kill('SIGTERM')
-    await until(() => held(plane, 'orders')[many] === undefined, { what: 'the endpoint to leave' })
+    await until(() => held(plane, 'orders')[many] === undefined, {
+      what: 'the endpoint to leave',
+      withinMs: 15_000,
+    })
     assert.equal((await exit).code, 0)
     for (const pid of cluster.pids) assert.match(cluster.process.stdout, new RegExp(`left ${pid} 0`))
     const { failed, results } = await load

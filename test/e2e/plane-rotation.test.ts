@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import { createMesh } from '../../src/index.ts'
 import { startPlane } from '../../src/plane.ts'
 import { openLoop } from '../kit/load.ts'
+import { patient } from '../kit/member.ts'
 import { until } from '../kit/wait.ts'
 
 const LIFETIME_MS = 20_000
@@ -12,6 +13,7 @@ const FOR_MS = 120_000
 test('FAULTS 36: certificates of 20 s are replaced under load for two minutes, on both sides, and no call fails', async (t) => {
   const plane = await startPlane({ svidTtlMs: LIFETIME_MS })
   t.after(() => plane.close())
+  await patient(plane, 'orders')
   const member = (service: string) => {
     const mesh = createMesh({
       service,

@@ -97,3 +97,13 @@ export function held(plane: Plane, service: string): Record<string, number> {
     endpoints.map(({ address, port, instances }) => [`${address}:${port}`, instances]),
   )
 }
+
+/**
+ * Handshakes may wait for the processor of a machine on which other tests run too: what is shown is that no call is
+ * lost, not how fast connections are made.
+ */
+export async function patient(plane: Plane, ...services: string[]): Promise<void> {
+  const patience = Object.fromEntries(services.map((service) => [service, { connect: { timeout: '5s' } }]))
+  const text = JSON.stringify({ version: 1, services: patience })
+  await plane.pushPolicy({ documents: [{ name: 'patience.json', text }] })
+}
