@@ -63,7 +63,7 @@ export function registerToken(program: Command, io: Io, world: World): void {
   )
     .addHelpText(
       'after',
-      '\nExample:\n  tulle token revoke 4f1c0a\n\nTo stop a service that has joined: tulle identity ban <service>\n',
+      '\nExample:\n  tulle token revoke 4f1c0a9b8d7e6f50\n\nTo stop a service that has joined: tulle identity ban <service>\n',
     )
     .action(async (id: string, options: AdminOptions) => {
       await withPlane(options, world, (ask) =>
