@@ -68,7 +68,8 @@ export function tlsMaterial(
       honorCipherOrder: true,
       // No resumption: it would skip every check of the peer's certificate. Without tickets TLS 1.3 falls back to a cache
       // of sessions, which Node does not keep.
-      secureOptions: constants.SSL_OP_NO_TICKET,
+      // No renegotiation: who the peer is was judged once, at the handshake.
+      secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
       // SPIFFE: each certificate of a bundle is a trust anchor, signed by itself or not.
       allowPartialTrustChain: true,
     })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
+import { connect } from 'node:tls'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
@@ -11,7 +12,7 @@ import { inboundHarness } from '../kit/inbound-harness.ts'
 import type { Cleanup } from '../kit/process.ts'
 import { get } from '../kit/raw-http.ts'
 import { clientOf, servingIdentity, silentSocket, talk, withIdentity } from '../kit/tls-inbound.ts'
-import { until } from '../kit/wait.ts'
+import { until, within } from '../kit/wait.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -78,6 +79,22 @@ test('incident 27: any server name in a handshake is survived, and decides nothi
     { numRuns: 100 },
   )
   assert.match((await talk(port, good, get('/'))).text, /fine/)
+})
+
+test('nobody becomes another one on an open connection: TLS 1.2 is not renegotiated', async (t) => {
+  const { port, good } = await strict(t)
+  const socket = connect({ ...good, port, maxVersion: 'TLSv1.2' })
+  t.after(() => socket.destroy())
+  await within(new Promise((resolve) => socket.once('secureConnect', resolve)), 5000, 'a handshake')
+  const error = await within(
+    new Promise<unknown>((resolve) => {
+      socket.once('error', resolve)
+      socket.renegotiate({}, resolve)
+    }),
+    5000,
+    'an answer to a renegotiation',
+  )
+  assert.ok(error instanceof Error)
 })
 
 test('FAULTS 45, incidents 27, 36: six hundred bad handshakes leave neither descriptors nor memory behind in the server', async (t) => {
