@@ -55,7 +55,7 @@ test('polls sent ahead over one connection do not take the places of others', as
   const { etag } = await orders.ask('/v1/trust')
   const { socket, said } = await tls(t, plane)
   const poll = `GET /v1/trust HTTP/1.1\r\nhost: x\r\nif-none-match: ${etag}\r\nprefer: wait=60\r\n\r\n`
-  for (let n = 0; n < 120; n++) socket.write(poll.repeat(100))
+  for (let n = 0; n < 40; n++) socket.write(poll.repeat(100))
   socket.write('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n')
   const mine = await orders.ask('/v1/policy')
   const waiting = orders.ask('/v1/policy', { etag: mine.etag, wait: 30 })
@@ -63,7 +63,10 @@ test('polls sent ahead over one connection do not take the places of others', as
   await plane.pushPolicy({ documents: [{ name: 'a.yaml', text: 'version: 1\n' }] })
   assert.equal((await waiting).status, 200)
   await plane.ban('nobody')
-  await until(() => said().includes('429'), { what: 'refusals behind the polls that may wait' })
+  await until(() => said().includes('429'), {
+    what: 'refusals behind the polls that may wait',
+    withinMs: 20_000,
+  })
 })
 
 test('what was taken by one use of a token is gone for everybody who tries at the same moment', async (t) => {
@@ -190,6 +193,32 @@ test('every line of the audit log is one entry, whatever was asked', async (t) =
   assert.ok(lines.length >= 5)
   assert.ok(lines.every(({ time }) => time > 1_000_000))
   assert.doesNotMatch(text, /tulle_(?:join|admin)_/)
+})
+
+test('a body is not read before its sender may send one, nor further than it may be long', async (t) => {
+  const plane = await start(t)
+  const stranger = await tls(t, plane)
+  stranger.socket.write(
+    'POST /v1/policy HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000000000\r\n\r\n{',
+  )
+  await until(() => stranger.said().startsWith('HTTP/1.1 401'), {
+    what: 'a refusal before the body',
+    withinMs: 2000,
+  })
+  const { socket, said } = await tls(t, plane, await join(t, plane, 'orders'))
+  socket.write(
+    'PUT /v1/instances/a HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n',
+  )
+  const chunk = `10000\r\n${' '.repeat(65_536)}\r\n`
+  let sent = 0
+  for (; sent < 64 && !socket.destroyed && said() === ''; sent++) {
+    if (!socket.write(chunk))
+      await until(() => !socket.writableNeedDrain || socket.destroyed, { what: 'room' })
+  }
+  await until(() => said().startsWith('HTTP/1.1 413'), {
+    what: 'the end of a body without end',
+    withinMs: 5000,
+  })
 })
 
 test('connections are limited, and who waits in vain takes no place for long', async (t) => {
