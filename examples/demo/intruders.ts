@@ -1,7 +1,7 @@
 import { createMesh, isMeshError, type Mesh } from 'tulle'
 import { request } from 'undici'
 
-const CALL_MS = 3000
+const CALL_MS = 10_000
 
 /** A caller without a certificate: what it is told. */
 export async function plaintext(port: number): Promise<string> {

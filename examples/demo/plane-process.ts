@@ -4,11 +4,13 @@ import type { Refused, Subscriber } from './messages.ts'
 /** The plane, as a process of its own: started, killed and started again on the same port and state directory. */
 export class PlaneProcess extends Forked {
   readonly dir: string
+  /** How long a certificate lives. */
+  readonly lifetimeMs: number
 
-  /** @param lifetimeMs how long a certificate lives */
   constructor(port: number, dir: string, lifetimeMs: number, env: NodeJS.ProcessEnv) {
     super('plane', port, 'plane', { ...env, DEMO_PLANE_DIR: dir, DEMO_SVID_TTL_MS: String(lifetimeMs) })
     this.dir = dir
+    this.lifetimeMs = lifetimeMs
   }
 
   /** A join token for one service. */

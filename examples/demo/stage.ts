@@ -14,8 +14,6 @@ import { check } from './wait.ts'
 export interface OnPlane {
   readonly process: PlaneProcess
   readonly certificates: Certificates
-  /** How long a certificate lives. */
-  readonly lifetimeMs: number
 }
 
 /** What a scene has to play with. */

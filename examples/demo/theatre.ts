@@ -18,8 +18,10 @@ import { linesView } from './ui/lines.ts'
 import { canBeLive, liveView } from './ui/live.ts'
 import type { View } from './ui/view.ts'
 
-/** Short, so that every certificate is renewed several times during the play. */
-const LIFETIME_MS = 24_000
+/** Short, so that every certificate is renewed several times during the play; what is slow gets more, up to thrice. */
+const LIFETIME_MS = 20_000
+/** How long this process usually takes to get to its first line. */
+const USUAL_BOOT_MS = 500
 
 /** Where the scenes are played: six processes and perhaps a plane, a temporary folder, traffic and an audience. */
 export class Theatre implements Stage {
@@ -43,11 +45,7 @@ export class Theatre implements Stage {
   ) {
     this.cluster = cluster
     this.policy = policy
-    this.plane = plane && {
-      process: plane,
-      certificates: new Certificates(cluster),
-      lifetimeMs: LIFETIME_MS,
-    }
+    this.plane = plane && { process: plane, certificates: new Certificates(cluster) }
     this.folder = folder
     this.ledgerPath = ledgerPath
     this.sight = new Sight(cluster)
@@ -58,6 +56,7 @@ export class Theatre implements Stage {
 
   /** @throws Error with what was wrong, when a process does not come up */
   static async open(out: NodeJS.WriteStream, onPlane: boolean): Promise<Theatre> {
+    const bootMs = performance.now()
     const house = new House()
     const { folder } = house
     const ledgerPath = join(folder, 'ledger')
@@ -66,7 +65,8 @@ export class Theatre implements Stage {
     const clean = withoutSettings(process.env)
     let backstage: Backstage
     if (onPlane) {
-      const plane = new PlaneProcess(ports[SEATS] as number, join(folder, 'plane'), LIFETIME_MS, clean)
+      const lifetimeMs = LIFETIME_MS * Math.min(3, Math.max(1, bootMs / USUAL_BOOT_MS))
+      const plane = new PlaneProcess(ports[SEATS] as number, join(folder, 'plane'), lifetimeMs, clean)
       house.takeIn(plane)
       backstage = await planeBackstage(plane, folder)
     } else backstage = staticBackstage(folder)

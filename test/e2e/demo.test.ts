@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { extname } from 'node:path'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { extname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import type { Cleanup } from '../kit/process.ts'
 
 interface Line {
   readonly ok: boolean
@@ -19,32 +22,64 @@ interface Line {
   }[]
 }
 
-/** A part of the show: `.ci/run` plays the whole of it, alone on its machine, and holds it to its minute. */
-const PLAYED = ['killed', 'bad-policy', 'traced']
+const PROGRAM = fileURLToPath(new URL(`../../examples/demo/main${extname(import.meta.url)}`, import.meta.url))
 
-test('the demo plays the scenes it is asked for, they hold, and it ends with their figures as JSON', async () => {
-  const program = fileURLToPath(
-    new URL(`../../examples/demo/main${extname(import.meta.url)}`, import.meta.url),
-  )
-  const demo = spawn(process.execPath, [program, ...PLAYED.flatMap((name) => ['--scene', name])], {
+/** The demo with a folder for its temporary files that must be empty in the end. */
+function demo(t: Cleanup, args: readonly string[]) {
+  const folder = mkdtempSync(join(tmpdir(), 'demo-test-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const child = spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: folder },
   })
+  t.after(() => child.kill('SIGKILL'))
+  return { child, nothingIsLeft: () => assert.deepEqual(readdirSync(folder), []) }
+}
+
+/** A part of the show: `.ci/run` plays the whole of it, alone on its machine, and holds it to its minute. */
+async function plays(t: Cleanup, scenes: readonly string[], ...options: readonly string[]): Promise<Line> {
+  const { child, nothingIsLeft } = demo(t, [...options, ...scenes.flatMap((name) => ['--scene', name])])
   const [output, problems, [code]] = await Promise.all([
-    text(demo.stdout),
-    text(demo.stderr),
-    once(demo, 'exit'),
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
   ])
   assert.equal(code, 0, `${output}\n${problems}`)
-  const figures = JSON.parse(output.trimEnd().split('\n').at(-1)!) as Line
+  const line = JSON.parse(output.trimEnd().split('\n').at(-1)!) as Line
+  assert.ok(line.ok)
   assert.deepEqual(
-    figures.scenes.map((scene) => scene.name),
-    PLAYED,
+    line.scenes.map((scene) => scene.name),
+    scenes,
   )
-  for (const { name, held, requests, plain, shown } of figures.scenes) {
+  for (const { name, held, requests, failed, plain, shown } of line.scenes) {
     assert.ok(held, `${name}: ${shown}`)
     assert.ok(requests > 0 && plain.sent > 0, `${name} had no traffic`)
+    assert.equal(failed, 0, name)
     assert.equal(plain.executedTwice, 0, name)
   }
-  assert.equal(figures.scenes.find((scene) => scene.name === 'killed')!.failed, 0)
-  assert.ok(figures.ok)
+  nothingIsLeft()
+  return line
+}
+
+test('the demo plays the scenes it is asked for on a plane, they hold, and it ends with their figures as JSON', async (t) => {
+  const { scenes } = await plays(t, ['killed', 'bad-policy', 'traced', 'plane-down', 'impostors'])
+  const shown = new Map(scenes.map((scene) => [scene.name, scene.shown]))
+  assert.match(shown.get('bad-policy')!, /services\.orders\.retry\.limit: .* \(orders\.yaml:\d+:\d+\)/)
+  assert.match(
+    shown.get('impostors')!,
+    /TULLE_PLAINTEXT_REFUSED.*TULLE_PEER.*svc\/stock.*svc\/orders was meant/,
+  )
+})
+
+test('the demo plays without a plane', async (t) => {
+  await plays(t, ['bad-policy'], '--no-plane')
+})
+
+test('a demo that is interrupted ends, and leaves nothing behind', async (t) => {
+  const { child, nothingIsLeft } = demo(t, ['--scene', 'rotation'])
+  const exit = once(child, 'exit')
+  for await (const chunk of child.stdout.setEncoding('utf8')) if (/they serve/.test(chunk)) break
+  child.kill('SIGINT')
+  assert.deepEqual(await exit, [130, null])
+  nothingIsLeft()
 })

@@ -4,8 +4,8 @@ import { curtain, nobodyNoticed, planeOf, type Scene, type Stage } from '../stag
 import { milliseconds } from '../ui/units.ts'
 import { check, pause, until } from '../wait.ts'
 
-/** What every certificate must still be good for when the plane goes: without a plane nobody renews it. */
-const LEFT_MS = 11_000
+/** Of its lifetime, what every certificate must have left when the plane goes: without a plane nobody renews it. */
+const LEFT = 0.48
 
 export const planeDown: Scene = {
   name: 'plane-down',
@@ -13,7 +13,12 @@ export const planeDown: Scene = {
   async play(stage) {
     const { process: plane, certificates } = planeOf(stage)
     const victim = stage.cluster.named('orders-2')
-    await until('certificates that last for a while', 15_000, () => certificates.leastLeftMs > LEFT_MS)
+    const leftMs = plane.lifetimeMs * LEFT
+    await until(
+      'certificates that last for a while',
+      plane.lifetimeMs,
+      () => certificates.leastLeftMs > leftMs,
+    )
     stage.say(`kill -9 ${plane.pid}: no registry, no policy, no certificates are to be had`)
     const downMs = performance.now()
     await plane.stop('SIGKILL')

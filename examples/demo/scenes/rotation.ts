@@ -16,7 +16,8 @@ export const rotation: Scene = {
     )
   },
   async play(stage) {
-    const { process: plane, certificates, lifetimeMs } = planeOf(stage)
+    const { process: plane, certificates } = planeOf(stage)
+    const { lifetimeMs } = plane
     check(certificates.roots === 2, `${certificates.roots} roots are trusted instead of two`)
     stage.say(
       `every certificate lives ${milliseconds(lifetimeMs)}; ${certificates.renewals} were renewed so far`,
