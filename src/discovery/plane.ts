@@ -35,6 +35,8 @@ interface Watch {
 }
 
 const START_MS = 3000
+/** A process that starts calls its services one after the other. */
+const GATHER_MS = 25
 
 /**
  * Addresses from a plane: one long poll over exactly the services that are watched, asked anew when a watch is added.
@@ -58,6 +60,8 @@ export class PlaneSource implements Source {
   #etag: { readonly asked: string; readonly value: string | undefined } | undefined
   #asked = ''
   #coalescing = false
+  #askedMs = Number.NEGATIVE_INFINITY
+  #gathered = () => {}
   #closed = false
   #disarm = () => {}
   /** What a start waits for. */
@@ -128,6 +132,8 @@ export class PlaneSource implements Source {
   async close(): Promise<void> {
     this.#closed = true
     this.#disarm()
+    this.#gathered()
+    this.#coalescing = false
     this.#following?.stop()
     this.#following = undefined
     this.#something?.()
@@ -149,19 +155,24 @@ export class PlaneSource implements Source {
     })
   }
 
-  /** Once for all the watches that one tick adds. */
+  /** Once for all the watches that one tick adds, and at most once in `GATHER_MS`: breaking off a poll costs its connection. */
   #askAgain(): void {
     if (this.#coalescing) return
     this.#coalescing = true
-    void Promise.resolve().then(() => {
+    const ask = (): void => {
       this.#coalescing = false
       if (this.#closed) return
+      this.#askedMs = this.#options.clock.now()
       // A plane that hangs has not failed yet.
       this.#disarm()
       this.#disarm = this.#options.clock.background(this.#options.startMs ?? START_MS, () => this.#useKept())
       if (this.#following === undefined) this.#begin()
       else this.#following.again()
-    })
+    }
+    const { clock } = this.#options
+    const waitMs = this.#askedMs + GATHER_MS - clock.now()
+    if (waitMs > 0) this.#gathered = clock.background(waitMs, ask)
+    else void Promise.resolve().then(ask)
   }
 
   #request(): PlaneRequest {

@@ -86,6 +86,25 @@ test('one poll asks for exactly what is watched; watches of one tick make one qu
   await source.close()
 })
 
+test('watches that follow each other closely are gathered: a poll that is broken off costs a handshake', async () => {
+  const { link, source, clock, watch, later, says } = world()
+  watch('orders')
+  await settled()
+  await says({ orders: ORDERS })
+  const before = link.sent.length
+  for (const name of ['a', 'b', 'c', 'd']) {
+    watch(name)
+    await later(5)
+  }
+  assert.equal(link.sent.length, before + 1, 'the first is asked for at once')
+  await later(25)
+  assert.equal(link.sent.length, before + 2)
+  assert.match(link.last().request.path, /\?service=a&service=b&service=c&service=d&service=orders$/)
+  watch('e')
+  await source.close()
+  assert.equal(clock.armed, 0)
+})
+
 test('what was judged before is not believed again where it is twice, wrong or another', async () => {
   const { source, watch, says } = world()
   const { sets } = watch('orders')
