@@ -28,7 +28,7 @@ export interface PlaneOptions {
   readonly port?: number | undefined
   /** The address it listens on; default all of them; without `dir`, or with `dev`, 127.0.0.1. */
   readonly host?: string | undefined
-  /** Host names or addresses that tokens name, in order; default this machine's name and 127.0.0.1, or `host`. */
+  /** Host names or addresses that tokens name; clients begin with any of them. Default this machine's name and 127.0.0.1, or `host`. */
   readonly advertise?: readonly string[] | undefined
   /** For trying out: state, and with it the CA, is thrown away at close (`dir` is not used); tokens for any service. */
   readonly dev?: boolean | undefined
