@@ -2,7 +2,7 @@ import type { PlaneAnswer } from '../core/plane.ts'
 import { nonsense, refused } from './plane-words.ts'
 
 /** What an answer may weigh, in bytes. */
-export const MAX_ANSWER_BYTES = 32 * 1024 * 1024
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
 /** An answer whose head is there. */
 export interface RawAnswer {

@@ -12,7 +12,7 @@ import type { Clock } from '../core/ports.ts'
 import { unproven, unreachable } from './plane-words.ts'
 
 /** How long making one connection may take, the TLS handshake included. */
-export const CONNECT_MS = 2000
+const CONNECT_MS = 2000
 
 /** The most certificates of a chain that are looked at. */
 const MAX_CHAIN = 16

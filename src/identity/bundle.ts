@@ -91,12 +91,6 @@ function wrongRoot(der: Uint8Array, trustDomain: string): string | undefined {
   return undefined
 }
 
-/** Of two bundles the one to believe: an older sequence never replaces a newer one. */
-export function newerBundle(current: TrustBundle | undefined, next: TrustBundle): TrustBundle {
-  if (current?.sequence === undefined || next.sequence === undefined) return next
-  return next.sequence < current.sequence ? current : next
-}
-
 /** The bundle as SPIFFE has it (JWKS). @param roots DER */
 export function writeBundle(
   roots: readonly Uint8Array[],

@@ -17,8 +17,3 @@ export function dersOf(pem: string, labels: readonly string[]): Uint8Array[] {
     .filter(([, label]) => labels.includes(label ?? ''))
     .map(([, , base64]) => new Uint8Array(Buffer.from(base64 ?? '', 'base64')))
 }
-
-/** A PEM text of several certificates as one text each. */
-export function splitCertificates(pem: string): string[] {
-  return certificatesOf(pem).map((der) => pemOf('CERTIFICATE', der))
-}

@@ -1,4 +1,4 @@
-import { createHash, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto'
+import { createHash, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { id_ecdsaWithSHA256, id_ecdsaWithSHA384 } from '@peculiar/asn1-ecc'
 import { AsnConvert } from '@peculiar/asn1-schema'
 import {
@@ -114,8 +114,3 @@ function keyIdOf(spki: Uint8Array): Uint8Array {
 }
 
 const bufferOf = (bytes: Uint8Array): ArrayBuffer => Uint8Array.from(bytes).buffer
-
-/** The public key of a certificate, to issue it once more (a cross-signature). */
-export function publicKeyOf(der: Uint8Array): KeyObject {
-  return new X509Certificate(der).publicKey
-}

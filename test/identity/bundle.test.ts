@@ -2,14 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { isMeshError } from '../../src/core/errors.ts'
-import {
-  newerBundle,
-  readBundle,
-  rootsPem,
-  sha256Of,
-  type TrustBundle,
-  writeBundle,
-} from '../../src/identity/bundle.ts'
+import { readBundle, rootsPem, sha256Of, type TrustBundle, writeBundle } from '../../src/identity/bundle.ts'
 import { certificatesOf } from '../../src/identity/pem.ts'
 import { type CaOptions, TestCa } from '../kit/certificates.ts'
 
@@ -81,18 +74,6 @@ test('FAULTS 47: a document with a key twice is refused, whichever of both would
   const text = writeBundle([one.root], 3)
   refused(text.replace('{"keys":', '{"keys":[],"keys":'), /has the key "keys" twice/)
   refused(text.replace('"use":', '"use":"jwt-svid","use":'), /has the key "use" twice/)
-})
-
-test('FAULTS 47: an older sequence never replaces a newer one', () => {
-  const bundle = (sequence?: number): TrustBundle => ({ trustDomain: 'td', roots: [], sequence })
-  const [none, first, second] = [bundle(), bundle(1), bundle(2)]
-  assert.equal(newerBundle(undefined, first), first)
-  assert.equal(newerBundle(first, second), second)
-  assert.equal(newerBundle(second, first), second)
-  assert.equal(newerBundle(second, none), none, 'a source without sequences says what is')
-  assert.equal(newerBundle(none, first), first)
-  const again = bundle(2)
-  assert.equal(newerBundle(second, again), again)
 })
 
 test('what is neither PEM nor a JWK set is refused with a reason', () => {

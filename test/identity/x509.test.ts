@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import { readCertificate } from '../../src/identity/certificate.ts'
-import { certificatesOf, pemOf, splitCertificates } from '../../src/identity/pem.ts'
+import { certificatesOf, pemOf } from '../../src/identity/pem.ts'
 import { instantOf, spanOf } from '../../src/identity/time-text.ts'
 import { issueCertificate } from '../../src/identity/x509.ts'
 import { TestCa } from '../kit/certificates.ts'
@@ -85,10 +85,11 @@ test('one extension twice is read by nobody', () => {
 
 test('PEM is read block by block, whatever stands between', () => {
   const [one, two] = [TestCa.create().rootPem, TestCa.create().rootPem]
-  assert.deepEqual(splitCertificates(`Subject: x\r\n${one.replaceAll('\n', '\r\n')}\n# more\n${two}`), [
-    one,
-    two,
-  ])
+  const both = certificatesOf(`Subject: x\r\n${one.replaceAll('\n', '\r\n')}\n# more\n${two}`)
+  assert.deepEqual(
+    both.map((der) => pemOf('CERTIFICATE', der)),
+    [one, two],
+  )
   assert.equal(pemOf('CERTIFICATE', certificatesOf(one)[0]!), one)
   assert.deepEqual(certificatesOf(one.slice(0, -20)), [], 'half a block is none')
   assert.deepEqual(certificatesOf(one.replaceAll('CERTIFICATE', 'PRIVATE KEY')), [])

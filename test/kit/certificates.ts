@@ -1,10 +1,10 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto'
 import { type KeyUsageBit, readCertificate } from '../../src/identity/certificate.ts'
 import type { AlternativeNames } from '../../src/identity/extensions.ts'
 import { keyPem } from '../../src/identity/keys.ts'
 import { pemOf } from '../../src/identity/pem.ts'
 import { spiffeIdOf } from '../../src/identity/spiffe-id.ts'
-import { issueCertificate, publicKeyOf } from '../../src/identity/x509.ts'
+import { issueCertificate } from '../../src/identity/x509.ts'
 
 export const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 export const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'
@@ -130,7 +130,7 @@ export class TestCa {
     if (typeof facts === 'string') throw new Error(facts)
     const content = caContent(
       { trustDomain: this.trustDomain, wall: this.#wall },
-      publicKeyOf(this.certificate),
+      new X509Certificate(this.certificate).publicKey,
     )
     return issueCertificate({ ...content, subject: facts.subject }, other)
   }

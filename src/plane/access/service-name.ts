@@ -5,7 +5,7 @@ import { Refusal } from '../refusal.ts'
 export const PLANE_SERVICE = 'tulle-plane'
 
 /** Whether a service may have this name at all, as the wire has it. */
-export function isServiceName(name: string): boolean {
+function isServiceName(name: string): boolean {
   return registrationWire.shape.service.safeParse(name).success
 }
 

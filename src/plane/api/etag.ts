@@ -1,5 +1,5 @@
 /** The longest a long poll is kept, in seconds. */
-export const MAX_WAIT_S = 60
+const MAX_WAIT_S = 60
 
 /** RFC 7240: `Prefer: wait=30`, in milliseconds; 0: the asker does not wait. */
 export function waitOf(prefer: string | string[] | undefined): number {
