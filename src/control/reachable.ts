@@ -1,9 +1,9 @@
 import type { Clock, Random } from '../core/ports.ts'
 
 /** Between two looks at planes that were gone, ± a quarter. */
-const PROBE_MS = 800
+const PROBE_MS = 600
 /** Over how long the processes of a mesh spread their questions once a plane is back. */
-const SPREAD_MS = 750
+const SPREAD_MS = 500
 
 export interface ReachableOptions {
   /** Whether any plane accepts a connection now. Must not reject. */

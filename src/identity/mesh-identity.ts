@@ -177,7 +177,7 @@ export class MeshIdentity implements Identity, Part {
     const refusal = this.refusal()
     if (refusal !== undefined)
       this.#log.error(
-        `identity: ${refusal.message}; until then nobody is called and nobody served over mutual TLS`,
+        `identity: ${refusal.message}; until it does, nobody is called and nobody served over mutual TLS`,
       )
   }
 
