@@ -143,7 +143,7 @@ test('a ban cuts a service off within two seconds, on both sides, and ends with 
   )
 })
 
-test('FAULTS 42: from plaintext to mutual TLS on one port: permissive serves both and counts who is late, strict refuses', async (t) => {
+test('FAULTS 42: from plaintext to mutual TLS on one port: permissive serves both, strict refuses who is late', async (t) => {
   const { plane, ask, web } = await stage(t)
   const member = (mtls: 'permissive' | 'strict', port = 0) =>
     startMember(t, {
