@@ -1,13 +1,8 @@
 import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
-import {
-  createSecureContext,
-  type DetailedPeerCertificate,
-  type SecureContext,
-  type TLSSocket,
-  connect as tlsConnect,
-} from 'node:tls'
+import { createSecureContext, type SecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls'
 import { MeshError } from '../core/errors.ts'
+import { chainOf } from '../core/peer-chain.ts'
 import type { Clock } from '../core/ports.ts'
 import { unproven, unreachable } from './plane-words.ts'
 
@@ -41,7 +36,7 @@ export function trusting(roots: readonly string[]): SecureContext {
  */
 export async function openPlane(door: PlaneDoor): Promise<TLSSocket> {
   const socket = await handshake(door.url, door.context, true, door.clock)
-  const objection = door.verifyPlane(chainOf(socket), door.trustDomain)
+  const objection = door.verifyPlane(chainOf(socket.getPeerCertificate(true)), door.trustDomain)
   if (objection === undefined) return socket
   socket.destroy()
   throw unproven(door.url, objection)
@@ -106,15 +101,4 @@ function handshake(url: URL, context: SecureContext, verify: boolean, clock: Clo
       resolve(socket)
     })
   })
-}
-
-function chainOf(socket: TLSSocket): Uint8Array[] {
-  const chain: Uint8Array[] = []
-  let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true)
-  while (certificate?.raw !== undefined && chain.length < MAX_CHAIN) {
-    chain.push(certificate.raw)
-    const issuer: DetailedPeerCertificate | undefined = certificate.issuerCertificate
-    certificate = issuer === certificate ? undefined : issuer
-  }
-  return chain
 }

@@ -9,6 +9,7 @@ import {
 import type { buildConnector } from 'undici'
 import { isMeshError, type MeshError, stormError } from '../core/errors.ts'
 import type { Identity, TlsMaterial, VerifiedPeer } from '../core/identity.ts'
+import { chainOf } from '../core/peer-chain.ts'
 import { handshakeFailure } from './handshake.ts'
 
 /** The most TLS puts into one record: larger reads are never filled. */
@@ -104,22 +105,6 @@ function judge(
   if (isMeshError(peer) || identity.current === material) return peer
   // What we believe has changed since the handshake began: the chain was verified by what held then.
   return identity.objection(peer) ?? peer
-}
-
-/** DER, leaf first, as far as OpenSSL could connect it. A root names itself as its issuer. */
-function chainOf(leaf: DetailedPeerCertificate): Uint8Array[] {
-  const chain: Uint8Array[] = []
-  const seen = new Set<DetailedPeerCertificate>()
-  for (
-    let one: DetailedPeerCertificate | undefined = leaf;
-    one?.raw !== undefined;
-    one = one.issuerCertificate
-  ) {
-    if (seen.has(one)) break
-    seen.add(one)
-    chain.push(one.raw)
-  }
-  return chain
 }
 
 /** Fails as a connection does: later, by an event. */

@@ -18,7 +18,7 @@ export class Objections {
 
   /**
    * @param known intermediates that came with our own certificates, DER: some versions of Node give servers a peer's leaf
-   * alone (`peer-chain.ts`)
+   * alone (`core/peer-chain.ts`)
    */
   of(peer: VerifiedPeer, trust: Trust, known: readonly Uint8Array[], wallMs: number): MeshError | undefined {
     if (wallMs > peer.notAfterMs)

@@ -87,6 +87,3 @@ function unusable(why: string, cause?: unknown): MeshError {
     cause,
   })
 }
-
-/** For who makes contexts and reads chains. */
-export { chainOf } from './peer-chain.ts'

@@ -2,12 +2,12 @@ import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { isMeshError, MeshError } from '../core/errors.ts'
 import type { Identity, IdentityChange } from '../core/identity.ts'
+import { chainOf } from '../core/peer-chain.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { closeAfterRenewal, closeAt } from './ageing.ts'
 import { objectionTo } from './door.ts'
 import { demandContextField, handshakeWith } from './handshake-context.ts'
 import { handshakeReason } from './handshake-reason.ts'
-import { peerChain } from './peer-chain.ts'
 import { kindOf, RefusalLog } from './refusal-log.ts'
 import { remember, type Secured } from './secured.ts'
 
@@ -113,7 +113,7 @@ export class Handshakes {
         return new MeshError('TULLE_PEER', 'The peer was not verified in this handshake.', {
           layer: 'server',
         })
-      const peer = identity.judge(peerChain(socket))
+      const peer = identity.judge(chainOf(socket.getPeerCertificate(true)))
       if (isMeshError(peer)) return peer
       const own = identity.current
       const certificatesMs = Math.min(peer.notAfterMs, own?.notAfterMs ?? 0) - this.#runtime.wall()

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { connect, createSecureContext, createServer, type SecureContext, type TLSSocket } from 'node:tls'
 import { isMeshError } from '../../src/core/errors.ts'
+import { chainOf } from '../../src/core/peer-chain.ts'
 import { type JudgeRules, judge } from '../../src/identity/judge.ts'
-import { chainOf } from '../../src/identity/peer-chain.ts'
 import { stillRooted } from '../../src/identity/rooted.ts'
 import { tlsMaterial } from '../../src/identity/tls-material.ts'
 import { EMAIL_PROTECTION, TestCa, type TestSvid, wrongKinds } from '../kit/certificates.ts'
@@ -37,7 +37,7 @@ const hostile = (leaf: TestSvid): SecureContext =>
 
 /** As a listener and a client of the mesh do: no byte is looked at before the verdict. */
 function examine(socket: TLSSocket, side: Side, rules: Rules): void {
-  side.chain = chainOf(socket)
+  side.chain = chainOf(socket.getPeerCertificate(true))
   side.resumed = socket.isSessionReused()
   const peer = judge(side.chain, { ...rules, wallMs: Date.now() })
   if (!socket.authorized || isMeshError(peer)) {

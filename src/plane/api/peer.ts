@@ -1,9 +1,9 @@
 import type { TLSSocket } from 'node:tls'
 import { isMeshError } from '../../core/errors.ts'
 import type { VerifiedPeer } from '../../core/identity.ts'
+import { chainOf } from '../../core/peer-chain.ts'
 import { judge } from '../../identity/judge.ts'
 import { stillRooted } from '../../identity/rooted.ts'
-import { chainOf } from '../../identity/tls-material.ts'
 import { Refusal } from '../refusal.ts'
 
 export interface PeersOptions {
@@ -40,7 +40,7 @@ export class Peers {
     const roots = this.#options.roots()
     const known = this.#judged.get(socket)
     if (known !== undefined && known.roots === roots && wall() < known.peer.notAfterMs) return known.peer
-    const chain = chainOf(socket)
+    const chain = chainOf(socket.getPeerCertificate(true))
     if (chain.length === 0) return undefined
     if (!socket.authorized) throw unacceptable(String(socket.authorizationError))
     const peer = judge(chain, { trustDomain, denied: NOBODY, wallMs: wall() })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { chainOf } from '../../src/identity/peer-chain.ts'
+import { chainOf } from '../../src/core/peer-chain.ts'
 
 /** Each names the next as its issuer, the last one `issuer`. */
 function links(count: number, issuer?: 'itself'): { raw?: Buffer; issuerCertificate?: unknown } {
@@ -10,7 +10,7 @@ function links(count: number, issuer?: 'itself'): { raw?: Buffer; issuerCertific
   for (let place = count - 1; place > 0; place--) top = { raw: Buffer.of(place), issuerCertificate: top }
   return top
 }
-const bytes = (peer: object) => chainOf({ getPeerCertificate: () => peer as never }).map(([first]) => first)
+const bytes = (peer: object) => chainOf(peer).map(([first]) => first)
 
 test('a chain is read from the leaf upwards, and ends at a root that names itself', () => {
   assert.deepEqual(bytes(links(3)), [1, 2, 3])

@@ -1,4 +1,8 @@
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
+/** A certificate as `node:tls` shows that of a peer (`getPeerCertificate(true)`): the one above it hangs on it. */
+interface Linked {
+  readonly raw?: Uint8Array | undefined
+  readonly issuerCertificate?: Linked | undefined
+}
 
 /** More certificates than a chain of ours has; what a peer sends beyond is not looked at. */
 const MAX_CHAIN = 10
@@ -9,15 +13,14 @@ const MAX_CHAIN = 10
  * a chain again must bring the intermediates that are known anyway. Not from `getPeerX509Certificate`, which takes the
  * leaf out of the connection, so that a second look finds no chain.
  */
-export function chainOf(socket: Pick<TLSSocket, 'getPeerCertificate'>): Uint8Array[] {
+export function chainOf(leaf: Linked | undefined): Uint8Array[] {
   const chain: Uint8Array[] = []
-  const seen = new Set<DetailedPeerCertificate>()
-  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true)
+  const seen = new Set<Linked>()
   // A root is its own issuer.
-  while (next?.raw !== undefined && !seen.has(next) && chain.length < MAX_CHAIN) {
+  for (let next = leaf; next?.raw !== undefined && !seen.has(next); next = next.issuerCertificate) {
+    if (chain.length === MAX_CHAIN) break
     seen.add(next)
     chain.push(new Uint8Array(next.raw))
-    next = next.issuerCertificate
   }
   return chain
 }
