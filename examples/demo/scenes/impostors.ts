@@ -12,7 +12,8 @@ export const impostors: Scene = {
     const answer = await plaintext(orders.port)
     stage.say(`plaintext GET to ${orders.name}: ${answer}`)
     check(/TULLE_PLAINTEXT_REFUSED/.test(answer), `a plaintext caller was answered ${answer}`)
-    await until('the word of the server about it', 2000, () => /refused plaintext/.test(orders.said))
+    await until('the word of the server about it', 2000, () => wordOf(orders.said) !== undefined)
+    stage.say(`and its own log: ${wordOf(orders.said)}`)
 
     const tokens = { web: await plane.token('web'), orders: await plane.token('orders') }
     const reason = await withCertificateOf(tokens.web, stock.port)
@@ -36,4 +37,9 @@ export const impostors: Scene = {
     nobodyNoticed(figures)
     return `plaintext: ${answer}; wrong service: ${reason}`
   },
+}
+
+/** What a server wrote of a plaintext caller. */
+function wordOf(log: string): string | undefined {
+  return log.split('\n').findLast((line) => line.includes('refused plaintext'))
 }

@@ -9,7 +9,7 @@ const LEFT = 0.48
 
 export const planeDown: Scene = {
   name: 'plane-down',
-  headline: 'The plane is killed; an instance restarts without it; the plane returns',
+  headline: 'The plane is gone; an instance restarts without it; it is back',
   async play(stage) {
     const { process: plane, certificates } = planeOf(stage)
     const victim = stage.cluster.named('orders-2')

@@ -6,7 +6,7 @@ const ROTATED = new WeakMap<object, number>()
 
 export const rotation: Scene = {
   name: 'rotation',
-  headline: 'Certificates are renewed under load, and the CA that signs them is replaced',
+  headline: 'Certificates are renewed under load, and the CA is replaced',
   async overture(stage) {
     const { process: plane } = planeOf(stage)
     await plane.rotate()
