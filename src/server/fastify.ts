@@ -72,7 +72,7 @@ function admitUpgrades(runtime: Runtime, server: Server, inbound: InboundOptions
 }
 
 /**
- * `fastify.register(meshPlugin, { mesh })`: `request.mesh`, the drain, the route pattern; and, without `serverFactory`,
+ * `fastify.register(meshPlugin, { mesh })`: `request.mesh`, the start of the mesh before Fastify listens, the drain, the route pattern; and, without `serverFactory`,
  * the inbound stack itself, behind routing: there a request whose path is not canonical is refused.
  */
 export const meshPlugin: FastifyPluginCallback<MeshPluginOptions> = fastifyPlugin(
@@ -109,6 +109,8 @@ export const meshPlugin: FastifyPluginCallback<MeshPluginOptions> = fastifyPlugi
         }
       },
     )
+    // As `mesh.serve` does: before the first certificate nobody could come in, and nobody would hear of this server.
+    fastify.addHook('onReady', () => runtime.whenReady())
     fastify.addHook('preClose', () => comeToRest(runtime, draining, graceMs))
     done()
   },

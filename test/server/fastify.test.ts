@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import Fastify from 'fastify'
 import { WebSocket, WebSocketServer } from 'ws'
+import { RUNTIME } from '../../src/core/runtime.ts'
 import { meshPlugin, serverFactory } from '../../src/server/fastify.ts'
 import { inboundContract } from '../contract/inbound.ts'
 import { inboundHarness } from '../kit/inbound-harness.ts'
@@ -26,6 +27,30 @@ test('a route with mesh: false stays outside the stack where the plugin stands a
     ['/items'],
   )
   await app.close()
+})
+
+test('a Fastify app listens once the mesh is started, and not where it cannot start', async () => {
+  const harness = inboundHarness()
+  const starts: (() => void)[] = []
+  const mesh = {
+    [RUNTIME]: { ...harness.runtime, whenReady: () => new Promise<void>((resolve) => starts.push(resolve)) },
+  }
+  const app = Fastify({ serverFactory: serverFactory(mesh) })
+  await app.register(meshPlugin, { mesh })
+  const listening = app.listen({ port: 0, host: '127.0.0.1' })
+  await until(() => starts.length === 1, { what: 'the start' })
+  assert.equal(app.server.listening, false)
+  starts[0]?.()
+  await listening
+  await app.close()
+
+  const broken = {
+    [RUNTIME]: { ...harness.runtime, whenReady: () => Promise.reject(new Error('no certificate')) },
+  }
+  const refused = Fastify({ serverFactory: serverFactory(broken) })
+  await refused.register(meshPlugin, { mesh: broken })
+  await assert.rejects(refused.listen({ port: 0, host: '127.0.0.1' }), /no certificate/)
+  await refused.close()
 })
 
 for (const own of [false, true]) {
