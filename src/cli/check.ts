@@ -64,8 +64,12 @@ async function member(config: Config, world: World): Promise<readonly Group[]> {
   const policy: Group = { name: 'policy', findings: await checkPolicyInForce(config, kept, target, world) }
   if (!joins) return [policy]
   const { stateDir: dir, stateKeys: keys } = config
+  // Files alone need no plane at a restart, and so nothing kept.
+  const keeps = target !== undefined || Boolean(dir)
   return [
-    { name: 'state', findings: await checkStateDirectory({ dir, keys, user: process.getuid?.() }) },
+    ...(keeps
+      ? [{ name: 'state', findings: await checkStateDirectory({ dir, keys, user: process.getuid?.() }) }]
+      : []),
     ...(target === undefined ? [] : [{ name: 'plane', findings: await checkPlanes(target, world) }]),
     { name: 'identity', findings: await checkIdentity(config, kept, world.wall()) },
     policy,

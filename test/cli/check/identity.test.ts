@@ -30,7 +30,13 @@ async function state(t: TestContext, service = 'orders'): Promise<string> {
   return dir
 }
 
-const config = { service: 'orders', joinToken: undefined, certFile: undefined, trustBundle: undefined }
+const config = {
+  service: 'orders',
+  joinToken: undefined,
+  certFile: undefined,
+  keyFile: undefined,
+  trustBundle: undefined,
+}
 
 test('days left are told of every level: certificate, intermediate, root, and of the bundle its age', async (t) => {
   const kept = await readKept(await state(t), 'orders')
@@ -99,4 +105,22 @@ test('a configured bundle names the trust domain by its root', () => {
     planeTarget({ planes: [], joinToken: undefined, trustBundle: undefined }, none, undefined),
     undefined,
   )
+})
+
+test('a key in a file is held against the certificate, because only a restart would notice', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'tulle-files-'))
+  t.after(() => rm(dir, { recursive: true, force: true }))
+  const [certFile, keyFile] = [join(dir, 'tls.crt'), join(dir, 'tls.key')]
+  const svid = below.issue()
+  const failures = async () => {
+    const files = { ...config, certFile, keyFile, trustBundle: ca.rootPem }
+    const findings = await checkIdentity(files, { roots: [], trouble: [] }, NOW)
+    return findings.filter(({ verdict }) => verdict === 'fail').map(({ says }) => says.replace(dir, ''))
+  }
+  await writeFile(certFile, svid.chainPem.join(''))
+  assert.deepEqual(await failures(), ['TULLE_KEY_FILE (/tls.key) cannot be used: ENOENT'])
+  await writeFile(keyFile, below.issue().keyPem)
+  assert.deepEqual(await failures(), ['the key in /tls.key is not that of the certificate'])
+  await writeFile(keyFile, svid.keyPem)
+  assert.deepEqual(await failures(), [])
 })
