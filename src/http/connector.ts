@@ -35,21 +35,30 @@ export function createConnector(
   return guarded(buildConnector({ timeout: 0, maxCachedSessions: 0 }), timeoutMs, breaking, clock)
 }
 
-/** What holds for every connector: its own time, the end it reports, a few at a time. A handshake is part of the making. */
+/**
+ * What holds for every connector: its own time, the end it reports, a few at a time. A handshake is part of the making.
+ * @param handshakeMs how long a TLS handshake may take once there is a connection; undefined: there is none
+ */
 export function guarded(
   connect: buildConnector.connector,
   timeoutMs: number,
   breaking: Breaking,
   clock: Clock,
+  handshakeMs?: number,
 ): buildConnector.connector {
-  return connectorOver(timely(watched(connect, breaking), timeoutMs, clock), MAX_AT_ONCE, clock)
+  return connectorOver(timely(watched(connect, breaking), timeoutMs, clock, handshakeMs), MAX_AT_ONCE, clock)
 }
 
-/** undici's own connect timeout runs on a timer of whole seconds; this one is exact. */
+/**
+ * undici's own connect timeout runs on a timer of whole seconds; this one is exact. A handshake has a time of its own:
+ * it costs both sides milliseconds of CPU, so what tells an unreachable host from a good one would cut a busy one off,
+ * and each handshake that is cut off is begun again.
+ */
 export function timely(
   connect: buildConnector.connector,
   timeoutMs: number,
   clock: Clock,
+  handshakeMs?: number,
 ): buildConnector.connector {
   return (options, callback) => {
     let disarm = (): void => {}
@@ -59,15 +68,21 @@ export function timely(
       callback(...result)
     }) as unknown as Socket
     if (!socket.connecting) return
-    const giveUp = (): void => {
-      const { hostname, port } = options
-      socket.destroy(
-        new errors.ConnectTimeoutError(`no connection to ${hostname}:${port} within ${timeoutMs} ms`),
-      )
+    const allow = (what: string, ms: number): void => {
+      const giveUp = (): void => {
+        const { hostname, port } = options
+        socket.destroy(new errors.ConnectTimeoutError(`no ${what} ${hostname}:${port} within ${ms} ms`))
+      }
+      // Once more round the event loop: a connection that was made while this process was busy is found there.
+      disarm = clock.after(ms, () => {
+        disarm = clock.after(0, giveUp)
+      })
     }
-    // Once more round the event loop: a connection that was made while this process was busy is found there.
-    disarm = clock.after(timeoutMs, () => {
-      disarm = clock.after(0, giveUp)
+    allow('connection to', timeoutMs)
+    if (handshakeMs === undefined) return
+    socket.once('connect', () => {
+      disarm()
+      allow('TLS handshake with', handshakeMs)
     })
   }
 }

@@ -9,6 +9,8 @@ import { openPool } from './pool.ts'
 import { secureConnector } from './tls-connector.ts'
 import type { Wiring } from './wiring.ts'
 
+/** How much longer than a connection a handshake may take: by default 5 s, as servers of ours give it. */
+const HANDSHAKE_FACTOR = 5
 /** How long before their greatest age the calls on old connections may still end by themselves, in milliseconds. */
 const DRAIN_MS = 300_000
 
@@ -50,7 +52,7 @@ export class SecurePool {
     this.pool = openPool(
       `https://${id}`,
       params.idleTimeout,
-      guarded(connect, params.timeout, wiring.breaking, wiring.clock),
+      guarded(connect, params.timeout, wiring.breaking, wiring.clock, HANDSHAKE_FACTOR * params.timeout),
     )
     this.#disarm = this.#clock.background(maxAgeMs - DRAIN_MS, () => this.#age(deps))
   }

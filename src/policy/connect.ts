@@ -3,7 +3,7 @@ import { duration, fields } from '../core/units.ts'
 
 /** Of one connection to an endpoint; both in milliseconds. */
 export interface ConnectParams {
-  /** How long making a connection may take. */
+  /** How long making a connection may take; a TLS handshake then has five times as long. */
   readonly timeout: number
   /** How long an idle connection is kept. Below the 5 s after which Node's servers close theirs. */
   readonly idleTimeout: number

@@ -89,3 +89,22 @@ test('a connection that is not made in time is destroyed to the millisecond; one
   assert.equal(destroyed.length, 1)
   assert.equal(clock.armed, 0)
 })
+
+test('a TLS handshake has a time of its own, from the moment there is a connection', () => {
+  const clock = new ManualClock()
+  const destroyed: string[] = []
+  const socket = Object.assign(new EventEmitter(), {
+    connecting: true,
+    destroy: (error: Error) => destroyed.push(error.message),
+  })
+  const connector = (() => socket) as unknown as buildConnector.connector
+  const connect = timely(connector, 200, clock, 1000)
+  connect({ hostname: '127.0.0.1', port: '4001' } as buildConnector.Options, () => {})
+  clock.advance(150)
+  socket.emit('connect')
+  clock.advance(999)
+  assert.deepEqual(destroyed, [], 'the time to connect is over, the one of the handshake is not')
+  clock.advance(1)
+  assert.deepEqual(destroyed, ['no TLS handshake with 127.0.0.1:4001 within 1000 ms'])
+  assert.equal(clock.armed, 0)
+})
