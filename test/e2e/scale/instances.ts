@@ -104,6 +104,7 @@ for (let index = 0; index < services; index++) {
     await Promise.all(batch)
   }
 }
+process.on('disconnect', () => process.exit())
 process.on('SIGUSR2', () => {
   process.stdout.write(`counted ${JSON.stringify(counted)}\n`)
   counted = { heartbeats: 0, refused: 0, handshakes: 0, slowestMs: 0 }

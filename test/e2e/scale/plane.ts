@@ -5,4 +5,6 @@ const plane = await startPlane()
 const { url, bundle, trustDomain, adminToken } = plane
 const token = plane.createToken('*')
 process.stdout.write(`ready ${JSON.stringify({ url, bundle, trustDomain, adminToken, token })}\n`)
-process.on('SIGTERM', () => void plane.close().then(() => process.exit()))
+const end = (): void => void plane.close().then(() => process.exit())
+process.on('disconnect', end)
+process.on('SIGTERM', end)
