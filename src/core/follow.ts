@@ -47,6 +47,8 @@ export function follow(options: FollowOptions): Following {
   const { link, clock, random } = options
   let stopped = false
   let failures = 0
+  /** The last answer was none: the next poll does not wait, so that it is known at once that all is well again. */
+  let unsure = false
   let tokens = BURST
   let filledMs = clock.now()
   let controller: AbortController | undefined
@@ -73,6 +75,7 @@ export function follow(options: FollowOptions): Following {
   const failed = (error: unknown): void => {
     const ceiling = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** Math.min(failures, 10))
     failures += 1
+    unsure = true
     options.onError(error)
     next(random() * ceiling)
   }
@@ -86,6 +89,7 @@ export function follow(options: FollowOptions): Following {
       return
     }
     failures = 0
+    unsure = false
     next(0)
   }
 
@@ -101,8 +105,9 @@ export function follow(options: FollowOptions): Following {
         end(value)
       }
     }
-    const request = options.request()
-    const waitMs = request.waitMs ?? 0
+    const wanted = options.request()
+    const request = unsure && wanted.waitMs !== undefined ? { ...wanted, waitMs: 0 } : wanted
+    const waitMs = wanted.waitMs ?? 0
     const limitMs = waitMs + waitMs / 16 + SLACK_MS
     const giveUp = settle((error: unknown) => {
       own.abort()
