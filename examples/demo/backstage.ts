@@ -51,8 +51,6 @@ export async function planeBackstage(plane: PlaneProcess, folder: string): Promi
         TULLE_STATE_DIR: state,
         // Long enough for the plane to tell the callers.
         TULLE_DRAIN_DELAY: '500ms',
-        // For the reasons of refusals.
-        TULLE_LOG: 'debug',
       }
     },
   }

@@ -12,7 +12,7 @@ export const impostors: Scene = {
     const answer = await plaintext(orders.port)
     stage.say(`plaintext GET to ${orders.name}: ${answer}`)
     check(/TULLE_PLAINTEXT_REFUSED/.test(answer), `a plaintext caller was answered ${answer}`)
-    await until('the word of the server about it', 2000, () => wordOf(orders.said) !== undefined)
+    await until('the word of the server about it', 5000, () => wordOf(orders.said) !== undefined)
     stage.say(`and its own log: ${wordOf(orders.said)}`)
 
     const tokens = { web: await plane.token('web'), orders: await plane.token('orders') }
@@ -41,5 +41,5 @@ export const impostors: Scene = {
 
 /** What a server wrote of a plaintext caller. */
 function wordOf(log: string): string | undefined {
-  return log.split('\n').findLast((line) => line.includes('refused plaintext'))
+  return log.split('\n').findLast((line) => line.includes('TULLE_PLAINTEXT_REFUSED'))
 }
