@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { type AdminOptions, asAdmin, withPlane } from './admin.ts'
 import { servicesWire } from './admin-wire.ts'
 import type { Io } from './io.ts'
-import { table } from './table.ts'
+import { plain, table } from './table.ts'
 import type { World } from './world.ts'
 
 /** `tulle services`: what is registered, endpoint by endpoint. */
@@ -32,6 +32,10 @@ export function registerServices(program: Command, io: Io, world: World): void {
           endpoint === undefined ? '' : String(endpoint.instances),
         ]),
       )
+      if (rows.length === 0)
+        io.err(
+          only === undefined ? 'no service is registered\n' : `no service ${plain(only)} is registered\n`,
+        )
       io.out(
         options.json
           ? `${JSON.stringify(Object.fromEntries(shown), null, 2)}\n`

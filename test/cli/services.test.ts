@@ -30,3 +30,8 @@ test('one service alone, for a program', async () => {
     'stock',
   ])
 })
+
+test('a name that nobody has registered is said, and is no mistake', async () => {
+  const { code, out, err } = await tulle(world(), 'services', 'ordres', '--json')
+  assert.deepEqual([code, JSON.parse(out), err], [0, {}, 'no service ordres is registered\n'])
+})
