@@ -65,10 +65,7 @@ test('the demo plays the scenes it is asked for on a plane, they hold, and it en
   const { scenes } = await plays(t, ['killed', 'bad-policy', 'traced', 'plane-down', 'impostors'])
   const shown = new Map(scenes.map((scene) => [scene.name, scene.shown]))
   assert.match(shown.get('bad-policy')!, /services\.orders\.retry\.limit: .* \(orders\.yaml:\d+:\d+\)/)
-  assert.match(
-    shown.get('impostors')!,
-    /TULLE_PLAINTEXT_REFUSED.*TULLE_PEER.*svc\/stock.*svc\/orders was meant/,
-  )
+  assert.match(shown.get('impostors')!, /TULLE_PLAINTEXT_REFUSED.*TULLE_PEER/)
 })
 
 test('the demo plays without a plane', async (t) => {

@@ -35,7 +35,7 @@ export const impostors: Scene = {
     }
     const figures = await curtain(stage)
     nobodyNoticed(figures)
-    return `plaintext: ${answer}; wrong service: ${reason}`
+    return 'plaintext gets 426 TULLE_PLAINTEXT_REFUSED; where the certificate is not of orders nothing is sent (TULLE_PEER), and another instance answers'
   },
 }
 
