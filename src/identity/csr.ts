@@ -62,10 +62,24 @@ export function readCsr(pem: string): Csr | MeshError {
   try {
     const request = AsnConvert.parse(der, CertificationRequest)
     const publicKey = holderOf(request)
-    return typeof publicKey === 'string' ? refuse(publicKey) : named(request, publicKey)
+    if (typeof publicKey === 'string') return refuse(publicKey)
+    return endsExactly(der, request)
+      ? named(request, publicKey)
+      : refuse('what follows its signed part is not DER')
   } catch {
     return refuse('its DER cannot be read')
   }
+}
+
+/** The signature does not cover its own algorithm and length: of them there is one spelling too. */
+function endsExactly(der: Uint8Array, { signatureAlgorithm, signature }: CertificationRequest): boolean {
+  const bits = Buffer.from(signature)
+  const end = Buffer.concat([
+    Buffer.from(AsnConvert.serialize(signatureAlgorithm)),
+    Buffer.of(0x03, bits.length + 1, 0),
+    bits,
+  ])
+  return Buffer.from(der).subarray(-end.length).equals(end)
 }
 
 function holderOf(request: CertificationRequest): KeyObject | string {
