@@ -20,7 +20,10 @@ test('without a plane the scenes about it are left out', () => {
   const { scenes, plane } = readOptions(['--no-plane'])
   assert.equal(scenes, scenesFor(false))
   assert.equal(plane, false)
-  assert.throws(() => readOptions(['--no-plane', '--scene', 'rotation']), /no scene "rotation" without a plane/)
+  assert.throws(
+    () => readOptions(['--no-plane', '--scene', 'rotation']),
+    /no scene "rotation" without a plane/,
+  )
 })
 
 test('an unknown option is refused', () => {
