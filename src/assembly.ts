@@ -14,6 +14,7 @@ import { HealthPort } from './health-port.ts'
 import { createHttpLeafFactory } from './http/leaf.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { type Member, memberOf } from './member.ts'
+import { Newcomers } from './newcomers.ts'
 import { ambientStore } from './platform/als.ts'
 import { systemClock, systemWall } from './platform/clock.ts'
 import { systemRandom } from './platform/random.ts'
@@ -93,6 +94,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
   source.onKnown?.(() => policies.recompile())
   // Where TLS is switched off in both directions the identity is for the plane alone.
   const secured = mtls.outbound !== 'disable' || mtls.inbound !== 'disable'
+  const newcomers = new Newcomers(source, clock)
   const parts: Part[] = [
     ...(config.healthPort === '' ? [] : [new HealthPort(config.healthPort, () => whole.health(), secured)]),
     ...(identity === undefined ? [] : [identity]),
@@ -119,6 +121,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
       if (event === 'added') registrar?.listen(listener)
       else registrar?.leave(listener)
     },
+    newcomer: (service: string) => newcomers.wait(service),
     retire: async ({ listener }: DrainingServer) => {
       if (listener === undefined || registrar === undefined) return
       const delayMs = leavingDelayMs(config, member)

@@ -40,6 +40,7 @@ export interface World {
   /** A server begins to take part in the mesh, or ceases to. */
   readonly onServer: (server: DrainingServer, event: 'added' | 'removed') => void
   readonly endpoints: Endpoints
+  newcomer(service: string): Promise<void> | undefined
   /** Takes a server out of the registry, and waits until callers know. */
   retire(server: DrainingServer): Promise<void>
   /** Where inbound layers keep what they count. */
@@ -106,6 +107,10 @@ export class MeshRuntime implements Runtime {
 
   shutdown(options?: { readonly graceMs?: number | undefined }): Promise<void> {
     return this.#world.shutdown(options)
+  }
+
+  newcomer(service: string): Promise<void> | undefined {
+    return this.#world.newcomer(service)
   }
 
   retire(server: DrainingServer): Promise<void> {

@@ -25,6 +25,7 @@ const ASSEMBLY = [
   'addresses.ts',
   'deferred-identity.ts',
   'member.ts',
+  'newcomers.ts',
   'policies.ts',
   'report.ts',
   'health.ts',

@@ -34,6 +34,11 @@ export interface Runtime {
   readonly inboundPaths?: PathMode | undefined
   plan(service: string): ServicePlan | undefined
   endpoints(service: string): ServiceState | undefined
+  /**
+   * For a name that nobody knows: resolves when it has become known, or when it is certain enough that it will not.
+   * Undefined: there is nothing to wait for.
+   */
+  newcomer?(service: string): Promise<void> | undefined
   /** Waits for `start()` where it is under way; rejects with TULLE_CLOSED after `close()`. */
   whenReady(): Promise<void>
   /** Who we are; undefined where the mesh has no identity and everything is plaintext. */

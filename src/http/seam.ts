@@ -80,7 +80,8 @@ export class MeshDispatcher extends Dispatcher {
     const ambient = this.#ambient()
     if (!exchange.begin()) return true
     const { state } = this.#runtime
-    if (state === 'idle' || state === 'starting') void this.#wait(exchange, options.origin, asked, ambient)
+    const wait = state === 'closed' ? undefined : this.#reasonToWait(state, meaning)
+    if (wait !== undefined) void this.#wait(wait, exchange, options.origin, asked, ambient)
     else if (state === 'closed') exchange.refuse(closed())
     else this.#launch(exchange, meaning, asked, ambient)
     return true
@@ -113,8 +114,20 @@ export class MeshDispatcher extends Dispatcher {
     exchange.launch(call, this.#runtime.stackFor(route, 'http'))
   }
 
+  /** Before the start is over, and for a name that may belong to a service that has just begun to listen. */
+  #reasonToWait(state: Runtime['state'], meaning: Meaning): Wait | undefined {
+    if (state === 'idle' || state === 'starting') return { over: this.#runtime.whenReady(), late: notStarted }
+    if (meaning === undefined || !('error' in meaning) || this.#runtime.newcomer === undefined)
+      return undefined
+    const { error } = meaning
+    if (error.code !== 'TULLE_UNKNOWN_SERVICE' || error.service === undefined) return undefined
+    const over = this.#runtime.newcomer(error.service)
+    return over === undefined ? undefined : { over, late: () => error }
+  }
+
   /** The time spent here is part of what the call has. */
   async #wait(
+    { over, late }: Wait,
     exchange: Exchange,
     origin: string | URL | undefined,
     asked: ParsedOptions,
@@ -123,9 +136,9 @@ export class MeshDispatcher extends Dispatcher {
     const { clock } = this.#runtime
     const since = clock.now()
     const { timeoutMs } = asked.call
-    const disarm = clock.after(timeoutMs ?? START_WAIT_MS, () => exchange.refuse(notStarted()))
+    const disarm = clock.after(timeoutMs ?? START_WAIT_MS, () => exchange.refuse(late()))
     try {
-      await this.#runtime.whenReady()
+      await over
     } catch (error) {
       exchange.refuse(error)
     } finally {
@@ -180,6 +193,12 @@ export class MeshDispatcher extends Dispatcher {
     const resolved = resolveName(snapshot, this.#runtime.suffixes, protocol, hostname, port, nearest)
     return resolved !== undefined && 'plan' in resolved ? { plan: resolved.plan, host } : resolved
   }
+}
+
+/** What a call waits for before it has a route, and what is said where it waited too long. */
+interface Wait {
+  readonly over: Promise<void>
+  late(): MeshError
 }
 
 const NOTHING_TO_ABORT = { abort(): void {} }
