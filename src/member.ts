@@ -85,6 +85,9 @@ export function memberOf(config: Config, deps: MemberDeps): Member {
   }
 }
 
+/** How long a start tries for the first certificate, in milliseconds. */
+const MAX_FIRST_MS = 5000
+
 interface PlaneMember {
   readonly identity: DeferredIdentity
   readonly source: PlaneSource
@@ -128,7 +131,17 @@ function planeOf(config: Config, deps: MemberDeps, { urls, token, store, files }
       if (isMeshError(bundle)) throw mistake(`TULLE_TRUST_BUNDLE: ${bundle.message}`)
       configured = room.rootsPem(bundle)
     }
-    const source = new room.PlaneSource({ ...deps, service, link, token, trustDomain, store, stateKeys })
+    const source = new room.PlaneSource({
+      ...deps,
+      service,
+      link,
+      token,
+      trustDomain,
+      store,
+      stateKeys,
+      // Shorter than the start may take, so that its own reason is what is told.
+      startWithinMs: Math.min(MAX_FIRST_MS, config.startTimeoutMs / 2),
+    })
     return new room.MeshIdentity({ ...deps, service, source })
   }
   const identity = files ?? new DeferredIdentity(certificates)

@@ -10,6 +10,7 @@ import { advertised, isEverywhere, listen, urlOf } from './plane/listening.ts'
 import { type OpenedPlane, openPlane } from './plane/open.ts'
 import type { Push, Pushed } from './plane/policies.ts'
 import { systemClock, systemWall } from './platform/clock.ts'
+import { packageVersion } from './platform/package-version.ts'
 import { systemRandom } from './platform/random.ts'
 import { LOCAL_NAMES } from './policy/hosts.ts'
 import { createLogger } from './telemetry/log.ts'
@@ -148,7 +149,7 @@ export async function startPlane(options: PlaneOptions = {}): Promise<Plane> {
       instanceTtlMs: options.instanceTtlMs,
       keepVersions: options.keepVersions,
       maxConnections: options.maxConnections,
-      version: await packageVersion(),
+      version: packageVersion(),
       urls,
     })
     port = await listen(opened.server.app, options.port ?? (throwAway ? 0 : DEFAULT_PORT), host)
@@ -261,10 +262,3 @@ async function fileOf(path: string | undefined): Promise<string | undefined> {
 }
 
 /** Of the package this file is in, from its source as well as from its compiled place. */
-async function packageVersion(): Promise<string> {
-  for (const up of ['../package.json', '../../package.json']) {
-    const text = await readFile(new URL(up, import.meta.url), 'utf8').catch(() => undefined)
-    if (text !== undefined) return (JSON.parse(text) as { version: string }).version
-  }
-  return 'unknown'
-}

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { isMeshError } from '../core/errors.ts'
+import { packageVersion } from '../platform/package-version.ts'
 import { registerAuthority } from './authority.ts'
 import { registerCheck } from './check.ts'
 import { registerConfig } from './config.ts'
@@ -28,6 +29,7 @@ const COMMANDS: readonly ((program: Command, io: Io, world: World) => void)[] = 
 export function createProgram(io: Io, world: World): Command {
   const program = new Command('tulle')
     .description('An in-process service mesh for Node.js')
+    .version(packageVersion())
     .configureOutput({ writeOut: io.out, writeErr: io.err })
     .showHelpAfterError('(add --help for what is accepted)')
     .exitOverride()
