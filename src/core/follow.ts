@@ -7,6 +7,11 @@ const MAX_BACKOFF_MS = 15_000
 /** A healthy long poll is over seldom; what is answered at once again and again is asked this often, after a burst. */
 const INTERVAL_MS = 1000
 const BURST = 2
+/**
+ * Answers that bring something new do not count, as many as these in a row: a restart is a removal and an addition, and
+ * the next instance must not go before both are known.
+ */
+const NEWS = 10
 /** How long an answer may take beyond the wait that was asked for. */
 const SLACK_MS = 5000
 
@@ -40,7 +45,8 @@ export interface Following {
  * Back-off: full jitter, 250 ms doubling to 15 s, over with the first good answer or when the link says that a plane is
  * back. A poll is given up when it lasts a
  * sixteenth of its wait and 5 s longer than asked for (Consul's blocking queries add that sixteenth as jitter). Polls
- * that end at once are a bucket of two, refilled by one a second, so that no plane can make us spin. All waits are
+ * that end at once are a bucket of two, refilled by one a second, so that no plane can make us spin; ten that bring a
+ * new etag go on top. All waits are
  * background work.
  */
 export function follow(options: FollowOptions): Following {
@@ -50,13 +56,17 @@ export function follow(options: FollowOptions): Following {
   /** The last answer was none: the next poll does not wait, so that it is known at once that all is well again. */
   let unsure = false
   let tokens = BURST
+  let news = NEWS
+  let askedEtag: string | undefined
   let filledMs = clock.now()
   let controller: AbortController | undefined
   let disarm = () => {}
 
   const pausedMs = (): number => {
     const now = clock.now()
-    tokens = Math.min(BURST, tokens + (now - filledMs) / INTERVAL_MS)
+    const earned = (now - filledMs) / INTERVAL_MS
+    tokens = Math.min(BURST, tokens + earned)
+    news = Math.min(NEWS, news + earned)
     filledMs = now
     return tokens >= 1 ? 0 : (1 - tokens) * INTERVAL_MS
   }
@@ -90,6 +100,10 @@ export function follow(options: FollowOptions): Following {
     }
     failures = 0
     unsure = false
+    if (answer.status !== 304 && answer.etag !== undefined && answer.etag !== askedEtag && news >= 1) {
+      news -= 1
+      tokens = Math.min(BURST, tokens + 1)
+    }
     next(0)
   }
 
@@ -106,6 +120,7 @@ export function follow(options: FollowOptions): Following {
       }
     }
     const wanted = options.request()
+    askedEtag = wanted.etag
     const request = unsure && wanted.waitMs !== undefined ? { ...wanted, waitMs: 0 } : wanted
     const waitMs = wanted.waitMs ?? 0
     const limitMs = waitMs + waitMs / 16 + SLACK_MS

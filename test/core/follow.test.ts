@@ -62,6 +62,26 @@ test('FAULTS 22: a plane that answers at once again and again is asked twice, th
   assert.equal(asked.length, 11)
 })
 
+test('changes that follow each other are told at once, ten of them, then one a second', async () => {
+  const { link, answers, later } = followed()
+  const told: number[] = []
+  let number = 0
+  for (let ms = 0; ms < 5000; ms += 50) {
+    while (link.sent.some(({ open }) => open)) {
+      told.push(ms)
+      await link.last().answer({}, `"${++number}"`)
+      await later(0)
+    }
+    await later(50)
+  }
+  assert.equal(told.filter((ms) => ms === 0).length, 12)
+  assert.ok(
+    told.length <= 12 + 10,
+    `${told.length} in 5 s: a plane that always has news is no reason to spin`,
+  )
+  assert.equal(answers.length, told.length)
+})
+
 test('FAULTS 27: errors back off with full jitter from 250 ms to 15 s, and a success ends that', async () => {
   const { link, clock, errors, later } = followed()
   const waits: number[] = []

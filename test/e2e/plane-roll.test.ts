@@ -48,9 +48,13 @@ const errorsOf = ({ results }: Driven<void>): string[] =>
   results.filter((each) => 'error' in each).map(({ number, error }) => `${number}: ${error}`)
 
 test('FAULTS 62: ten restarts by SIGTERM under load, strict and by the registry of the plane, lose no call', async (t) => {
-  const { plane, orders, ask, ready } = await stage(t)
+  const { plane, orders, web, ask, ready } = await stage(t)
   const instances: MemberProgram[] = await Promise.all(['a', 'b', 'c'].map((name) => orders(name)))
   await ready()
+  await until(() => web.describe('orders').endpoints.length === 3, {
+    what: 'the caller to know all three',
+    withinMs: 15_000,
+  })
   let rolling = true
   const loads: Driven<void>[] = []
   const load = (async () => {
