@@ -8,6 +8,13 @@ export interface LeasesOptions {
   readonly onLapse: (name: string) => void
 }
 
+/** How many heartbeats a second the plane is content with; beyond that leases grow, as Nomad's do. */
+const BEATS_PER_SECOND = 500
+/** A client beats three times a lease. */
+const BEATS_PER_LEASE = 3
+/** A lease may grow to this many times its length: somebody who was told the longest still beats in time for the shortest. */
+const MAX_GROWTH = 2
+
 /**
  * Who has been heard of within the TTL. All leases last equally long, so the map's own order, last heard of last, is the
  * order in which they end, and one timer is enough.
@@ -29,10 +36,16 @@ export class Leases {
     this.#onLapse = onLapse
   }
 
+  /** How long a lease is now, in milliseconds: from 1,667 instances on it grows, up to twice its length. */
+  get ttlMs(): number {
+    const affordable = (this.#heard.size * BEATS_PER_LEASE * 1000) / BEATS_PER_SECOND
+    return Math.min(MAX_GROWTH * this.#ttlMs, Math.max(this.#ttlMs, Math.round(affordable)))
+  }
+
   renew(name: string): void {
     this.#heard.delete(name)
     this.#heard.set(name, this.#clock.now())
-    if (this.#disarm === undefined) this.#arm(this.#ttlMs)
+    if (this.#disarm === undefined) this.#arm(this.ttlMs)
   }
 
   drop(name: string): void {
@@ -55,12 +68,13 @@ export class Leases {
 
   #expire(slept: boolean): void {
     const now = this.#clock.now()
+    const { ttlMs } = this
     if (slept) for (const name of [...this.#heard.keys()]) this.#heard.set(name, now)
     for (const [name, heardMs] of this.#heard) {
-      const leftMs = heardMs + this.#ttlMs - now
+      const leftMs = heardMs + ttlMs - now
       if (leftMs > 0) {
         // At most a hundred looks per TTL, however many leases there are.
-        this.#arm(Math.max(leftMs, this.#ttlMs / 100))
+        this.#arm(Math.max(leftMs, ttlMs / 100))
         return
       }
       this.#heard.delete(name)

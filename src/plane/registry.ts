@@ -45,7 +45,6 @@ const INSTANCE = /^[\w.:@-]{1,128}$/
  * that is known has one TTL to be heard of again. A change is told after it is durable.
  */
 export class Registry {
-  readonly ttlMs: number
   readonly #store: Store
   readonly #log: Logger
   readonly #epoch: string
@@ -61,7 +60,6 @@ export class Registry {
 
   constructor(options: RegistryOptions) {
     const { store, clock, log, epoch, ttlMs = 10_000, settleMs = 25 } = options
-    this.ttlMs = ttlMs
     this.#store = store
     this.#log = log
     this.#epoch = epoch
@@ -76,6 +74,11 @@ export class Registry {
       () => this.#watchers.changed(NAMES),
     )
     this.#leases = new Leases({ clock, ttlMs, onLapse: (name) => this.#lapse(name) })
+  }
+
+  /** How long an instance is believed without a heartbeat, in milliseconds; longer where there are very many. */
+  get ttlMs(): number {
+    return this.#leases.ttlMs
   }
 
   /** Reads what an earlier run has left; a registration that cannot be read is left out and said so. */

@@ -19,7 +19,7 @@ const asked = z.object({
 /** What the processes of the mesh ask for: registration, endpoints, policy. */
 export function memberRoutes(app: FastifyInstance, parts: Parts): void {
   const { registry, policies, subscribers, polls } = parts
-  const lease = { ttlMs: registry.ttlMs }
+  const lease = () => ({ ttlMs: registry.ttlMs })
 
   const mine = (name: string, service: string): void => {
     const owner = registry.serviceOf(name)
@@ -36,7 +36,7 @@ export function memberRoutes(app: FastifyInstance, parts: Parts): void {
     const where = registration.endpoints.map(({ address, port }) => `${address}:${port}`)
     request.detail = `${service} at ${where.join(', ') || 'no address'}`
     await registry.register(name, registration)
-    return lease
+    return lease()
   })
 
   app.post(
@@ -48,7 +48,7 @@ export function memberRoutes(app: FastifyInstance, parts: Parts): void {
       if (!registry.heartbeat(name))
         throw new Refusal('unknown', `the plane does not know the instance ${name}: register again`)
       subscribers.touch(name)
-      return lease
+      return lease()
     },
   )
 
