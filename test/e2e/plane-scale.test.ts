@@ -166,7 +166,8 @@ test('5,000 registered instances with heartbeats cost the plane a tenth of a cor
   t.diagnostic(
     `${handshakes} handshakes meanwhile; ${memoryOf(plane.pid)} with ${SERVICES * INSTANCES} connections`,
   )
-  assert.ok(heartbeats > (SERVICES * INSTANCES * WINDOW_MS) / 3334 / 2, 'they beat')
+  // Leases of so many are twice as long.
+  assert.ok(heartbeats > (SERVICES * INSTANCES * WINDOW_MS) / 6667 / 2, 'they beat')
   assert.equal(refused, 0)
   assert.equal(handshakes, 0, 'a connection outlives the time between two heartbeats')
   assert.ok(cpu <= HEARTBEATS_OF_A_CORE * SLACK, `${(100 * cpu).toFixed(0)} % of a core`)

@@ -11,6 +11,7 @@ import { join, rootsOf } from '../../kit/plane-client.ts'
 const [first = 0, services = 0, each = 0] = process.argv.slice(2).map(Number)
 const plane = JSON.parse(process.env.PLANE ?? '{}') as Plane & { readonly token: string }
 const { hostname, port, host } = new URL(plane.url)
+/** Until the plane says how long its leases are. */
 const TTL_MS = 10_000
 const t = { after: () => {} }
 const ca = rootsOf(plane)
@@ -26,6 +27,8 @@ class Instance {
     this.#name = name
     this.#context = context
   }
+
+  #ttlMs = TTL_MS
 
   register(service: string, address: string): Promise<number> {
     const endpoint = {
@@ -50,7 +53,7 @@ class Instance {
         counted.slowestMs = Math.max(counted.slowestMs, performance.now() - started)
         this.beat()
       },
-      (TTL_MS / 3) * (0.9 + 0.2 * Math.random()),
+      (this.#ttlMs / 3) * (0.9 + 0.2 * Math.random()),
     )
   }
 
@@ -78,7 +81,11 @@ class Instance {
       })
       socket.once('secureConnect', () => resolve(socket))
       // Answers are short, and come whole.
-      socket.on('data', (chunk: Buffer) => this.#answered?.(Number(chunk.toString('latin1', 9, 12))))
+      socket.on('data', (chunk: Buffer) => {
+        const [, ttl] = /"ttlMs":(\d+)/.exec(chunk.toString('latin1')) ?? []
+        this.#ttlMs = Number(ttl ?? this.#ttlMs)
+        this.#answered?.(Number(chunk.toString('latin1', 9, 12)))
+      })
       socket.on('error', () => {})
       socket.on('close', () => {
         this.#socket = undefined
