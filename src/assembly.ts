@@ -5,13 +5,12 @@ import { PolicyFileSource } from './control/file.ts'
 import { InlinePolicy } from './control/inline.ts'
 import { nearest } from './control/nearest.ts'
 import type { EndpointState } from './core/endpoint.ts'
-import type { Leaf, LeafFactory } from './core/leaf.ts'
+import type { Leaf } from './core/leaf.ts'
 import type { Clock, Logger, Part } from './core/ports.ts'
 import type { DrainingServer } from './core/runtime.ts'
 import { Endpoints } from './endpoints/registry.ts'
 import { ServiceTable, type TableDeps } from './endpoints/table.ts'
 import { HealthPort } from './health-port.ts'
-import { createHttpLeafFactory } from './http/leaf.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { type Member, memberOf } from './member.ts'
 import { Newcomers } from './newcomers.ts'
@@ -31,6 +30,7 @@ import { attachAccessLog } from './telemetry/access-log.ts'
 import { EventBus } from './telemetry/events.ts'
 import { createLogger } from './telemetry/log.ts'
 import { tracing } from './telemetry/tracing.ts'
+import { TransportSet } from './transports.ts'
 
 /** The parts of a mesh, connected. */
 export interface Assembly {
@@ -65,15 +65,16 @@ export function assemble(config: Config, whole: Whole): Assembly {
   const gate = createGate()
   const member = memberOf(config, { clock, wall: systemWall, random, log })
   const { identity, mtls, source, registrar } = member
-  const leaves = createHttpLeafFactory({
+  const transports = new TransportSet({
     clock,
     wall: systemWall,
     random,
+    log,
     identity,
     mtls: { mode: mtls.outbound, written: mtls.written },
   })
   const tables: TableDeps = {
-    ...tableDeps({ clock, random, events }, leaves, () => runtime),
+    ...tableDeps({ clock, random, events }, transports, () => runtime),
     wanted: (service) => addresses.want(service),
   }
   const plan = builtInPlan(config.service, policyPieces)
@@ -113,6 +114,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
     log,
     ambient: ambientStore,
     tracing,
+    transports,
     gate,
     identity: secured ? identity : undefined,
     inboundMtls: mtls.inbound,
@@ -151,13 +153,13 @@ export function leavingDelayMs({ drainDelayMs }: Config, { registrar }: Member):
 /** How endpoints get their layers: the transport of the protocol with the endpoint's stack above it. */
 function tableDeps(
   ports: Pick<TableDeps, 'clock' | 'random' | 'events'>,
-  leaves: LeafFactory,
+  transports: TransportSet,
   runtime: () => MeshRuntime,
 ): TableDeps {
   return {
     ...ports,
     reopenOn: [connectPiece.key, mtlsPiece.key],
-    open: (endpoint) => layered(endpoint, leaves.open(endpoint), runtime()),
+    open: (endpoint, protocol) => layered(endpoint, transports.of(protocol).open(endpoint), runtime()),
   }
 }
 

@@ -4,6 +4,7 @@ import { MeshError } from './core/errors.ts'
 import type { Events } from './core/events.ts'
 import { type Hop, NOTHING_TO_CANCEL } from './core/hop.ts'
 import type { Identity, MtlsMode } from './core/identity.ts'
+import type { Transports } from './core/leaf.ts'
 import type { Deps } from './core/module.ts'
 import { refusal } from './core/outcome.ts'
 import type { Route, ServicePlan, Snapshot } from './core/plan.ts'
@@ -34,6 +35,7 @@ export interface World {
   readonly log: Logger
   readonly ambient: AmbientStore
   readonly tracing: TracingPort
+  readonly transports: Transports
   readonly gate: Gate
   readonly identity: Identity | undefined
   readonly inboundMtls: MtlsMode
@@ -62,6 +64,7 @@ export class MeshRuntime implements Runtime {
   readonly log: Logger
   readonly ambient: AmbientStore
   readonly tracing: TracingPort
+  readonly transports: Transports
   readonly inboundRoute: Route
   readonly identity: Identity | undefined
   readonly inboundMtls: MtlsMode
@@ -83,6 +86,7 @@ export class MeshRuntime implements Runtime {
     this.log = world.log
     this.ambient = world.ambient
     this.tracing = world.tracing
+    this.transports = world.transports
     this.inboundRoute = world.inboundRoute
     this.identity = world.identity
     this.inboundMtls = world.inboundMtls

@@ -31,6 +31,7 @@ const ASSEMBLY = [
   'health.ts',
   'health-port.ts',
   'runtime.ts',
+  'transports.ts',
   'assembly.ts',
   'mesh.ts',
   'index.ts',

@@ -23,6 +23,8 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined
   /** False: one attempt, not even a transparent second one. */
   readonly retry?: false | undefined
+  /** True: no connection and no endpoint is no failure; the call waits for one as long as it has time (gRPC's wait-for-ready). */
+  readonly waitForReady?: boolean | undefined
 }
 
 /** One logical request. The wire type is the adapter's own: layers cannot look inside. */
@@ -48,8 +50,15 @@ export interface Call<W> {
   target: Target
   /** In `Clock.now()` milliseconds; Infinity until the deadline layer has spoken. */
   deadline: number
-  /** `call`: the deadline runs to the last byte. `head`: nobody asked for one, the built-in bound ends at the head. */
-  covers: 'call' | 'head'
+  /**
+   * How far the deadline runs. `call`: to the last byte. Where nobody asked for one, the built-in bound ends at the
+   * `head`, or once the request was `sent`.
+   */
+  covers: 'call' | 'head' | 'sent'
+  /** What the built-in bound covers where nobody asked for a deadline; default `head`. `nothing`: there is none. */
+  readonly builtInCovers?: 'head' | 'sent' | 'nothing' | undefined
+  /** Which calls go with the caller where the route does not say; default `safe`. */
+  readonly cancel?: 'all' | 'safe' | undefined
   /** Attempts made so far; written by the layer that makes them. */
   attempts: number
   /** Where the latest attempt went, for spans, logs and errors. */

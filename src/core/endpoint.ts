@@ -17,6 +17,8 @@ export interface EndpointSpec {
   readonly meta?: Readonly<Record<string, string>> | undefined
   /** The SPIFFE ID this address must prove; default that of its service. Frozen once set. */
   readonly identity?: string | undefined
+  /** What it speaks; undefined: whatever it is called with. Calls of another protocol do not see it. */
+  readonly protocol?: 'http' | 'grpc' | undefined
   /** What its listener says of itself: with `disable` it speaks plaintext only. Never a reason to send plaintext. */
   readonly mtls?: MtlsMode | undefined
 }

@@ -4,6 +4,13 @@ import type { MeshError } from './errors.ts'
 export const MTLS_MODES = ['strict', 'permissive', 'disable'] as const
 export type MtlsMode = (typeof MTLS_MODES)[number]
 
+/** The mode of calls as configured in this process. */
+export interface LocalMode {
+  readonly mode: MtlsMode
+  /** Somebody wrote it down; a default gives way to policy. */
+  readonly written: boolean
+}
+
 /** What new handshakes use: a value of one moment. */
 export interface TlsMaterial {
   /** Grows with every change of certificate, bundle or deny list. */

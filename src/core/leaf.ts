@@ -1,6 +1,8 @@
 import type { Attempt } from './attempt.ts'
 import type { EndpointState } from './endpoint.ts'
 import type { Hop } from './hop.ts'
+import type { Identity, LocalMode } from './identity.ts'
+import type { Clock, Logger, Random } from './ports.ts'
 
 /** The way to one endpoint over one protocol: where an attempt meets its socket. */
 export interface Leaf {
@@ -15,4 +17,22 @@ export interface Leaf {
 export interface LeafFactory {
   readonly protocol: 'http' | 'grpc'
   open(endpoint: EndpointState): Leaf
+}
+
+/** What a transport may use of the mesh it belongs to. */
+export interface TransportDeps {
+  readonly clock: Clock
+  wall(): number
+  readonly random: Random
+  readonly log: Logger
+  /** Who this process is; undefined: nobody, and calls go out in plaintext where nothing else is demanded. */
+  readonly identity?: Identity | undefined
+  /** The local mode of calls. */
+  readonly mtls: LocalMode
+}
+
+/** The transports of a mesh. HTTP's is there from the start; an optional entry point brings its own at its first use. */
+export interface Transports {
+  /** Does nothing where the protocol has one already. */
+  provide(protocol: 'grpc', make: (deps: TransportDeps) => LeafFactory): void
 }

@@ -1,4 +1,5 @@
 import type { MeshError } from './errors.ts'
+import type { GrpcStatusName } from './grpc-status.ts'
 
 /** `undecided` only at head, `ignored` only at end (and at the head of nothing). */
 export type Class = 'success' | 'failure' | 'ignored' | 'undecided'
@@ -27,6 +28,10 @@ export interface Outcome {
   readonly unsent: boolean
   /** The wire's status code, for people, spans and metrics. Layers never branch on it. */
   readonly code?: number | undefined
+  /** The protocol's own name of the verdict, where it has names that policy may list (gRFC A6's retryable codes). */
+  readonly status?: GrpcStatusName | undefined
+  /** Whether balancers hold it against the endpoint, where that is not what the class says (SEMANTICS 2.7). */
+  readonly penalised?: boolean | undefined
   /** What the peer asked us to wait, in milliseconds; negative: do not retry. */
   readonly retryAfterMs?: number | undefined
   readonly error?: MeshError | undefined

@@ -4,12 +4,12 @@ export type Schema<P> = z.ZodType<P>
 
 /** What a seam must know of a route before any layer runs. */
 export interface RouteTraits {
-  /** How many bytes of a request body may be kept to send it again; 0: never replayed. */
-  readonly replayBytes: number
+  /** How many bytes of a request body may be kept to send it again; 0: never replayed. Undefined: as the protocol does. */
+  readonly replayBytes?: number | undefined
   /** The policy's word that this route may be executed twice. */
   readonly idempotent: boolean
-  /** Which outgoing calls die with the inbound request that made them (ARCHITECTURE 9). */
-  readonly cancel: 'all' | 'safe' | 'none'
+  /** Which outgoing calls die with the inbound request that made them (ARCHITECTURE 9). Undefined: as the protocol does. */
+  readonly cancel?: 'all' | 'safe' | 'none' | undefined
 }
 
 /**

@@ -19,6 +19,8 @@ export interface Route extends RouteTraits {
 export interface RouteMatch {
   readonly path?: string | undefined
   readonly method?: readonly string[] | undefined
+  /** gRPC calls alone: of this service (`pricing.v1.Pricing`), this method (`Quote`), or both. */
+  readonly grpc?: { readonly service?: string | undefined; readonly method?: string | undefined } | undefined
 }
 
 /** Everything policy says of one service. The same object as before where its document did not change. */
@@ -31,7 +33,8 @@ export interface ServicePlan {
   readonly endpoints: readonly EndpointSpec[]
   /** First match wins; the last matches everything. */
   readonly routes: readonly Route[]
-  route(method: string, path: string): Route
+  /** @param protocol default `http` */
+  route(method: string, path: string, protocol?: 'http' | 'grpc'): Route
 }
 
 /** One frozen policy. Swapped by one assignment. */

@@ -1,8 +1,10 @@
 import type { AmbientStore } from './ambient.ts'
-import type { Call } from './call.ts'
+import type { Call, PeerIdentity } from './call.ts'
+import type { MeshError } from './errors.ts'
 import type { Events } from './events.ts'
 import type { Hop } from './hop.ts'
 import type { Identity, MtlsMode } from './identity.ts'
+import type { Transports } from './leaf.ts'
 import type { Route, ServicePlan, Snapshot } from './plan.ts'
 import type { Clock, Logger, Random } from './ports.ts'
 import type { ServiceState } from './service.ts'
@@ -48,6 +50,14 @@ export interface Runtime {
   /** What the seams ask of tracing: the context active where a call is made. */
   readonly tracing: TracingPort
   readonly servers: ServerRegistry
+  /** Where an optional entry point brings the transport of its protocol. */
+  readonly transports?: Transports | undefined
+  /**
+   * Listens for connections of a protocol that is not HTTP/1.1: limits, first byte, mutual TLS, registration, signals and
+   * drain are the server room's; what is spoken on the connections is the guest's. Starts the mesh where it is not yet.
+   * @throws TULLE_CONFIG for an option it does not know; TULLE_CLOSED; the system's error where it cannot listen
+   */
+  listen?(options: ListenOptions, guest: Guest): Promise<Listening>
   /**
    * For a server that is about to close by itself: takes it out of the registry and resolves when its callers have had
    * the time to learn of it. It goes on accepting until then.
@@ -105,6 +115,63 @@ export interface DrainingServer {
   finish(signal: AbortSignal): Promise<void>
   /** Cuts what is left. */
   destroy(): void
+}
+
+/** As `ServeOptions` of `mesh.serve`, as far as they are not of HTTP. */
+export interface ListenOptions {
+  readonly protocol: 'grpc'
+  /** What TLS agrees upon, such as `['h2']`. */
+  readonly alpn: readonly string[]
+  /** Default 0: any free port. */
+  readonly port?: number | undefined
+  /** The address to listen on; default every one, IPv6 included. */
+  readonly host?: string | undefined
+  /** Signals on which the mesh is drained and closed; default `['SIGTERM']`. */
+  readonly signals?: readonly string[] | false | undefined
+  /** How long calls in flight may take at the end, in milliseconds; default 30 s for `close`, the mesh's own for signals. */
+  readonly graceMs?: number | undefined
+  /** Who may come in; default the mesh's own mode. */
+  readonly mtls?: MtlsMode | undefined
+  readonly limits?: ConnectionLimits | undefined
+}
+
+export interface ConnectionLimits {
+  /** Milliseconds for a TLS handshake, its first byte included. Default 5 s. */
+  readonly handshakeTimeoutMs?: number | undefined
+  /** Open connections in all; more are closed. Default 10,000. */
+  readonly maxConnections?: number | undefined
+  /** Open connections of one remote address. Default 1,024. */
+  readonly maxConnectionsPerPeer?: number | undefined
+}
+
+/** A connection that was let in. */
+export interface Arrival {
+  /** A `Duplex` of `node:stream`: a `TLSSocket`, or a plain socket. */
+  readonly socket: object
+  /** Anybody may come in here, so nobody's word about deadlines and attempts is the mesh's. */
+  readonly open: boolean
+  /** Who brings a call, asked for each: or why it is refused. Counts plaintext where that is let in. */
+  caller(): PeerIdentity | MeshError
+  /** Runs `fn` once when the connection is to be replaced gently: age, or a renewal. */
+  onOld(fn: () => void): void
+}
+
+/** What speaks on the connections. */
+export interface Guest {
+  arrived(arrival: Arrival): void
+  /** SEMANTICS 2.29: callers are told to go elsewhere while everything that arrives is still served. */
+  announce(): void
+  /** Resolves when nothing is in flight any more. New connections have ceased to come. */
+  rest(): Promise<void>
+  /** Cuts what is left; sockets are destroyed by the listener itself. */
+  destroy(): void
+}
+
+export interface Listening {
+  readonly port: number
+  address(): { readonly address: string; readonly family: string; readonly port: number }
+  /** Drains this listener alone: the mesh and its other servers stay. Safe to call again. */
+  close(options?: { readonly graceMs?: number | undefined }): Promise<void>
 }
 
 /** How an optional entry point gets the runtime out of the mesh object a user holds. */

@@ -8,6 +8,9 @@ import type { Receiver } from './receiver.ts'
 import { Replay } from './replay.ts'
 import type { HttpRequest } from './request.ts'
 
+/** How much of a body is kept to send it again where policy does not say (Linkerd's bound), in bytes. */
+const KEEP_BYTES = 64 * 1024
+
 /**
  * The life of one call between the application and the stack: what is asked, who is told, and the caller's way to
  * call it off. It stands above the topmost layer as its observer; attempts find it as the call's wire.
@@ -54,7 +57,7 @@ export class Exchange implements Observer {
   launch(call: HttpCall, hop: Hop<Call<unknown>>): void {
     if (this.#over) return
     this.#call = call
-    if (this.replay !== undefined) this.replay.keepBytes = call.route.replayBytes
+    if (this.replay !== undefined) this.replay.keepBytes = call.route.replayBytes ?? KEEP_BYTES
     const cancel = hop(call, this)
     if (this.#over) return
     this.#cancel = cancel

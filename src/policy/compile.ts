@@ -9,7 +9,7 @@ import { type AnyPiece, allPieces } from './schema.ts'
 
 /** The version of what no document says anything about. */
 export const BUILT_IN = 'built-in'
-const NO_TRAITS: RouteTraits = { replayBytes: 0, idempotent: false, cancel: 'safe' }
+const NO_TRAITS: RouteTraits = { idempotent: false }
 const NOTHING: ServiceEntry = Object.freeze({})
 
 export interface CompileOptions {

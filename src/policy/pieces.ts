@@ -101,12 +101,13 @@ export const idempotentSchema = z.boolean({ error: 'expected true or false' }).m
 export type CancelWhat = 'all' | 'safe' | 'none'
 
 /** Which outgoing calls are cancelled when the inbound request that made them is gone (ARCHITECTURE 9). */
-export const cancelPiece: PolicyPiece<CancelWhat> = {
+export const cancelPiece: PolicyPiece<CancelWhat | undefined> = {
   key: 'cancel',
   scope: 'route',
   schema: oneOf(['all', 'safe', 'none']).meta({
-    description: 'Which calls are cancelled when the request that made them goes away; default safe.',
+    description:
+      'Which calls are cancelled when the request that made them goes away; default safe, and all from gRPC to gRPC.',
   }),
-  defaults: 'safe',
+  defaults: undefined,
   traits: (cancel) => ({ cancel }),
 }

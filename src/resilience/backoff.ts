@@ -1,21 +1,8 @@
+import { type BackoffParams, backoffMs } from '../core/backoff.ts'
 import type { Random } from '../core/ports.ts'
-
-export interface BackoffParams {
-  /** In milliseconds. */
-  readonly base: number
-  readonly max: number
-}
 
 /** A pushback beyond this is not a hint but a mistake; Envoy discards it (SEMANTICS 2.1.3). */
 export const MAX_RETRY_AFTER_MS = 300_000
-
-/**
- * How long to wait before retry `n` (from 1): full jitter, uniform in [0, min(base × 2^(n−1), max)), as in Envoy's
- * backoff_strategy.cc.
- */
-export function backoffMs(n: number, { base, max }: BackoffParams, random: Random): number {
-  return random() * Math.min(base * 2 ** (n - 1), max)
-}
 
 /**
  * How long to wait before retry `n` when the peer may have said something of it. gRPC's pushback is exact (gRFC A6).

@@ -30,7 +30,7 @@ const cancelLayer: CallLayer =
   }
 
 function dies(call: Call<unknown>): boolean {
-  const { cancel, idempotent } = call.route
+  const { cancel = call.cancel ?? 'safe', idempotent } = call.route
   if (cancel !== 'safe') return cancel === 'all'
   return idempotent || call.method === 'GET' || call.method === 'HEAD' || call.method === 'OPTIONS'
 }

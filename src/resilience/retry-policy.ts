@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { BackoffParams } from '../core/backoff.ts'
 import type { Condition } from '../core/outcome.ts'
 import type { PolicyPiece } from '../core/piece.ts'
 import {
@@ -11,7 +12,6 @@ import {
   percent,
   wholeNumber,
 } from '../core/units.ts'
-import type { BackoffParams } from './backoff.ts'
 import { type BudgetParams, DEFAULT_BUDGET } from './budget.ts'
 
 export interface RetryParams {
@@ -21,8 +21,8 @@ export interface RetryParams {
   /** How long one attempt may take from `sent` to its head, in milliseconds; undefined: as long as the call. */
   readonly tryTimeout?: number | undefined
   readonly backoff: BackoffParams
-  /** How much of a request body is kept to send it again, in bytes. */
-  readonly maxBody: number
+  /** How much of a request body is kept to send it again, in bytes; undefined: 64 KiB for HTTP, 1 MiB for gRPC. */
+  readonly maxBody?: number | undefined
   readonly budget: BudgetParams
 }
 
@@ -64,7 +64,6 @@ export const retryPiece: PolicyPiece<RetryParams | false> = {
     limit: 2,
     retryOn: ['connect-failure', 'refused-stream', 'reset', 'gateway-error'],
     backoff: { base: 25, max: 250 },
-    maxBody: 64 * 1024,
     budget: DEFAULT_BUDGET,
   },
   traits: (params) => ({ replayBytes: params === false ? 0 : params.maxBody }),

@@ -1,9 +1,9 @@
 import type { Ambient } from '../core/ambient.ts'
 import { readBaggage } from '../core/baggage.ts'
 import type { PeerIdentity } from '../core/call.ts'
+import type { RequestScope } from '../core/scope.ts'
 import { readTraceContext } from '../core/traceparent.ts'
 import type { CanonicalRequest } from './canonical.ts'
-import type { RequestScope } from './scope.ts'
 
 /** What the request brings for the calls its handler will make. */
 export function ambientIn(

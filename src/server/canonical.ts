@@ -8,9 +8,9 @@ import {
   TRACEPARENT,
   TRACESTATE,
 } from '../core/header-names.ts'
+import { isConfusable, isProtected } from '../core/protected-headers.ts'
 import type { PathMode } from '../core/runtime.ts'
 import { canonicalPath } from './canonical-path.ts'
-import { isConfusable, isProtected } from './protected-headers.ts'
 
 /** What the mesh itself reads of a request, taken in the one pass over its raw headers. */
 export interface CanonicalRequest {

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { isMeshError, MeshError } from '../core/errors.ts'
 import { type Cancel, type CancelReason, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
+import type { MeshRequestView } from '../core/mesh-request.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Runtime } from '../core/runtime.ts'
+import { RequestScope } from '../core/scope.ts'
 import type { Listed } from './in-flight.ts'
 import type { InboundCall, InboundWire } from './inbound-call.ts'
-import type { MeshRequestView } from './mesh-request.ts'
-import { RequestScope } from './scope.ts'
 
 /** Node fires longer timers at once; nobody waits 24 days for an answer. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1

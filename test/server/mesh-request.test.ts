@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MeshRequestView } from '../../src/server/mesh-request.ts'
-import { RequestScope } from '../../src/server/scope.ts'
+import { MeshRequestView } from '../../src/core/mesh-request.ts'
+import { RequestScope } from '../../src/core/scope.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 
 function view(deadlineInMs?: number, previous?: string) {

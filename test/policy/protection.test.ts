@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MTLS_MODES, type MtlsMode } from '../../src/core/identity.ts'
-import { protectionOf } from '../../src/http/protection.ts'
+import { protectionOf } from '../../src/policy/protection.ts'
 import { FakeEndpoint, FakeService } from '../kit/builders.ts'
 
 interface Case {

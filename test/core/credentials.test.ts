@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Credentials } from '../../src/http/credentials.ts'
+import { Credentials } from '../../src/core/credentials.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 import { TestCa } from '../kit/certificates.ts'
 import { TestIdentity } from '../kit/test-identity.ts'

@@ -1,6 +1,6 @@
-import type { MeshError } from '../core/errors.ts'
-import type { Identity } from '../core/identity.ts'
-import type { Clock } from '../core/ports.ts'
+import type { MeshError } from './errors.ts'
+import type { Identity } from './identity.ts'
+import type { Clock } from './ports.ts'
 
 /** How long an answer holds, in milliseconds. The wall clock may be set meanwhile. */
 const HOLDS_MS = 1000

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { RequestScope } from '../../src/server/scope.ts'
+import { RequestScope } from '../../src/core/scope.ts'
 
 test('a caller that goes away tells everyone who asked, once, in their order', () => {
   const scope = new RequestScope()

@@ -1,4 +1,4 @@
-import { GRPC_TIMEOUT, OWN_PREFIX, TIMEOUT } from '../core/header-names.ts'
+import { GRPC_TIMEOUT, OWN_PREFIX, TIMEOUT } from './header-names.ts'
 
 const CLIENT_CERT_PREFIX = 'client-cert'
 const FORWARDED_CLIENT_CERT = 'x-forwarded-client-cert'

@@ -1,4 +1,4 @@
-import type { Scope } from '../core/ambient.ts'
+import type { Scope } from './ambient.ts'
 
 /** The life of one inbound request. Costs a call that nobody ever asks about nothing but the object. */
 export class RequestScope implements Scope {

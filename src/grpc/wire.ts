@@ -1,0 +1,43 @@
+import type { CallCredentials, ChannelOptions, Metadata, StatusObject } from '@grpc/grpc-js'
+
+/**
+ * The wire of a gRPC call: what the application's side and an attempt know of each other. Verdicts go through the
+ * observer; messages go straight past the layers.
+ */
+export interface GrpcWire {
+  /** `/pricing.v1.Pricing/Quote`. */
+  readonly method: string
+  /** `:authority`. */
+  readonly host: string
+  /** As the caller gave it; each attempt sends a clone of its own. */
+  readonly metadata: Metadata
+  /** Of this one call; asked anew by every attempt. */
+  readonly credentials: CallCredentials | undefined
+  /** Of the channel the call was made on, ours taken out: one frozen object for all calls of a channel. */
+  readonly channelOptions: Readonly<ChannelOptions>
+  /**
+   * From now on this attempt is fed: the kept messages from the first, then what the application writes, one at a time,
+   * then the half-close; and a read for every one the application still waits for. The attempt before it is deaf.
+   */
+  attach(link: Link): void
+  /** The attempt has ended, or is no longer wanted. Does nothing where another one is attached. */
+  detach(link: Link): void
+  /** Initial metadata of an answer that was delivered: from here on the call is committed and nothing is kept. */
+  onMetadata(metadata: Metadata): void
+  onMessage(message: Buffer): void
+  /** The peer's own last word, told after the observer's `end`. What we made ourselves goes by the outcome's error. */
+  onStatus(status: StatusObject): void
+}
+
+/** One attempt as the wire sees it. */
+export interface Link {
+  /**
+   * The next message; no other before `accepted` was called (grpc-js takes one at a time, which is its flow control).
+   * @param flags grpc-js's write flags
+   */
+  write(message: Buffer, flags: number | undefined, accepted: () => void): void
+  /** No message follows. Called once, after the last was accepted. */
+  halfClose(): void
+  /** The application has room for one more message. */
+  read(): void
+}
