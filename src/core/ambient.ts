@@ -17,6 +17,8 @@ export interface Ambient {
   /** Who called the request being handled. */
   readonly caller?: PeerIdentity | undefined
   readonly priority?: string | undefined
+  /** What the request being handled came by. */
+  readonly protocol?: 'http' | 'grpc' | undefined
   /** The life of the request being handled: what it cancels depends on `Route.cancel`. */
   readonly scope?: Scope | undefined
 }
