@@ -24,5 +24,5 @@ test('one address twice is a mistake, written one way or the other', () => {
 
 test('what is cancelled with a request is a trait of its routes', () => {
   assert.deepEqual(cancelPiece.traits?.('none'), { cancel: 'none' })
-  assert.equal(cancelPiece.defaults, 'safe')
+  assert.deepEqual(cancelPiece.traits?.(cancelPiece.defaults), { cancel: undefined }, 'the protocol decides')
 })

@@ -36,8 +36,11 @@ test('a route has no budget of its own', () => {
   assert.deepEqual(retryPiece.routeSchema?.parse({ limit: 1 }), { limit: 1 })
 })
 
-test('a body is kept for replay as long as the policy retries at all', () => {
-  assert.deepEqual(retryPiece.traits?.(retryPiece.defaults), { replayBytes: 65_536 })
+test("how much of a body is kept for replay is the policy's word, else the protocol's; nothing where nothing is retried", () => {
+  assert.deepEqual(retryPiece.traits?.(retryPiece.defaults), { replayBytes: undefined })
+  const { defaults } = retryPiece
+  assert.ok(defaults !== false)
+  assert.deepEqual(retryPiece.traits?.({ ...defaults, maxBody: 262_144 }), { replayBytes: 262_144 })
   assert.deepEqual(retryPiece.traits?.(false), { replayBytes: 0 })
 })
 
