@@ -27,9 +27,12 @@ export interface EventMap {
 }
 
 export interface CallEvent {
+  readonly protocol: 'http' | 'grpc'
   readonly service: string
   readonly route: string
+  /** Always `POST` for gRPC. */
   readonly method: string
+  /** For gRPC the method: `/pricing.v1.Pricing/Quote`. */
   readonly path: string
   readonly endpoint: string | undefined
   readonly attempts: number
@@ -40,11 +43,14 @@ export interface CallEvent {
 }
 
 export interface RequestEvent {
+  readonly protocol: 'http' | 'grpc'
   readonly service: string
+  /** Always `POST` for gRPC. */
   readonly method: string
-  /** The framework's route pattern where one was known at the end; bounded cardinality. */
+  /** The framework's route pattern where one was known at the end, for gRPC the method; bounded cardinality. */
   readonly route: string | undefined
   readonly path: string
+  /** The HTTP status, or the gRPC code (0 is OK). */
   readonly status: number | undefined
   readonly peer: string | undefined
   readonly outcome: Outcome

@@ -195,6 +195,7 @@ function announceRefused(runtime: Runtime, req: IncomingMessage, error: MeshErro
   })
   if (!runtime.events.wants('request')) return
   runtime.events.emit('request', {
+    protocol: 'http',
     service: runtime.service,
     method: req.method ?? '',
     route: undefined,

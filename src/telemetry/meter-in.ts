@@ -82,6 +82,7 @@ class MeteredRequest implements Observer {
   #tell(outcome: Outcome, status: number | undefined, durationMs: number): void {
     const call = this.#call
     this.#events.emit('request', {
+      protocol: call.protocol,
       service: this.#service,
       method: call.method,
       route: call.pattern,

@@ -68,6 +68,7 @@ class MeteredCall implements Observer {
   #tell(outcome: Outcome, durationMs: number): void {
     const call = this.#call
     this.#events.emit('call', {
+      protocol: call.protocol,
       service: call.target.service,
       route: call.route.name,
       method: call.method,

@@ -46,6 +46,7 @@ test('an entry per outgoing call, with its attempts and its time', () => {
   assert.deepEqual(entries, [
     {
       kind: 'call',
+      protocol: 'http',
       service: 'orders',
       route: 'orders',
       method: 'GET',
