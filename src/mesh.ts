@@ -176,7 +176,10 @@ export function createMesh(options: MeshOptions = {}): Mesh {
 }
 
 function matchText(match: RouteMatch | undefined): string {
-  return match === undefined ? '' : `${match.method?.join('|') ?? ''} ${match.path ?? ''}`.trim()
+  if (match === undefined) return ''
+  const { grpc, method, path } = match
+  if (grpc !== undefined) return `gRPC ${grpc.service ?? '*'}/${grpc.method ?? '*'}`
+  return `${method?.join('|') ?? ''} ${path ?? ''}`.trim()
 }
 
 function unknownService(service: string, known: Iterable<string>): MeshError {

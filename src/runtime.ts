@@ -193,7 +193,7 @@ export class MeshRuntime implements Runtime {
         )
         return NOTHING_TO_CANCEL
       }
-      return this.stackFor(plan.route(call.method, call.path))(call, observer)
+      return this.stackFor(plan.route(call.method, call.path, call.protocol))(call, observer)
     }
   }
 }

@@ -156,6 +156,8 @@ test('describe prints the layers in order, with parameters, reasons and endpoint
         breaker: {},
         routes: [
           { match: { path: '/v1/**', method: ['GET'] }, timeout: '2s', retry: { tryTimeout: '500ms' } },
+          { match: { grpc: { service: 'orders.v1.Orders', method: 'List' } } },
+          { match: { grpc: { method: 'Watch' } } },
         ],
       },
     },
@@ -167,6 +169,8 @@ test('describe prints the layers in order, with parameters, reasons and endpoint
     description.routes.map(({ name, match }) => [name, match]),
     [
       ['orders.routes[0]', 'GET /v1/**'],
+      ['orders.routes[1]', 'gRPC orders.v1.Orders/List'],
+      ['orders.routes[2]', 'gRPC */Watch'],
       ['orders', ''],
     ],
   )

@@ -5,6 +5,7 @@ import { readConfig } from '../src/config.ts'
 import type { ServicePlan, Snapshot } from '../src/core/plan.ts'
 import { builtInPlan, compile } from '../src/policy/compile.ts'
 import { policyPieces } from '../src/stack.ts'
+import { makeCall } from './kit/builders.ts'
 
 const world = () => {
   const config = readConfig({ service: 'web', log: 'silent', env: {} })
@@ -32,6 +33,28 @@ test('a policy is put in force by one assignment, and an unchanged plan keeps it
   assert.equal(runtime.snapshot, second)
   assert.equal(runtime.stackFor(route), hop)
   assert.ok(runtime.endpoints('stock'))
+})
+
+test('a call that enters the stack of another service takes the route of its protocol', () => {
+  const { runtime, endpoints } = world()
+  const plan = builtInPlan('orders', policyPieces)
+  const asked: unknown[] = []
+  const listening: ServicePlan = {
+    ...plan,
+    routes: plan.routes,
+    route: (...call) => {
+      asked.push(call)
+      return plan.route(...call)
+    },
+  }
+  runtime.apply({ version: 'v1', hosts: new Map(), services: new Map([['orders', listening]]) })
+  const enter = runtime.deps(endpoints.get('orders')!).enter({ service: 'orders' })
+  const cancel = enter(makeCall<unknown>({ protocol: 'grpc', method: 'POST', path: '/a.B/C' }), {
+    head: () => 'discard',
+    end() {},
+  })
+  cancel({ kind: 'caller', error: undefined })
+  assert.deepEqual(asked, [['POST', '/a.B/C', 'grpc']])
 })
 
 test('where a stack cannot be built nothing has changed', () => {

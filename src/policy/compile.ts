@@ -110,8 +110,8 @@ class Plan implements ServicePlan {
     Object.freeze(this)
   }
 
-  route(method: string, path: string): Route {
-    return this.#table.find(method, path)
+  route(method: string, path: string, protocol?: 'http' | 'grpc'): Route {
+    return this.#table.find(method, path, protocol)
   }
 }
 

@@ -5,6 +5,7 @@ import type { PolicyPiece } from '../core/piece.ts'
 import type { RouteMatch } from '../core/plan.ts'
 import { fields, oneOf, wholeNumber } from '../core/units.ts'
 import { GLOB_ACCEPTS, globMistake } from './glob.ts'
+import { grpcMatchSchema } from './grpc-match.ts'
 import { canonicalAuthority, HOST_ACCEPTS } from './hosts.ts'
 
 /** The keys of a document that no layer owns: they say what a service and a route are. */
@@ -66,7 +67,7 @@ const METHODS = 'expected a list of methods such as [GET, HEAD]'
 
 export const matchSchema: z.ZodType<
   RouteMatch,
-  { path?: string | undefined; method?: string[] | undefined }
+  { path?: string | undefined; method?: string[] | undefined; grpc?: RouteMatch['grpc'] }
 > = fields({
   path: z
     .string({ error: `expected ${GLOB_ACCEPTS}` })
@@ -87,9 +88,14 @@ export const matchSchema: z.ZodType<
     .min(1, { error: METHODS })
     .optional()
     .meta({ description: 'Methods; all where it is left out' }),
+  grpc: grpcMatchSchema.optional(),
 })
-  .refine(({ path, method }) => path !== undefined || method !== undefined, {
-    error: 'expected path, method or both',
+  .refine(({ path, method, grpc }) => path !== undefined || method !== undefined || grpc !== undefined, {
+    error: 'expected path, method or both, or grpc',
+  })
+  .refine(({ path, method, grpc }) => grpc === undefined || (path === undefined && method === undefined), {
+    path: ['grpc'],
+    error: 'expected grpc alone, without path and method (a gRPC call is a POST of /service/method)',
   })
   .meta({ description: 'Which calls this route is for; the first route that matches counts.' })
 

@@ -34,7 +34,11 @@ test('every key of a service has words for the editor', () => {
 
 test('the keys accepted at a place are found through lists, names and alternatives', () => {
   assert.deepEqual(acceptedKeys(schema, []), ['version', 'defaults', 'services'])
-  assert.deepEqual(acceptedKeys(schema, ['services', 'orders', 'routes', 3, 'match']), ['path', 'method'])
+  assert.deepEqual(acceptedKeys(schema, ['services', 'orders', 'routes', 3, 'match']), [
+    'path',
+    'method',
+    'grpc',
+  ])
   assert.deepEqual(acceptedKeys(schema, ['services', 'x', 'retry', 'backoff']), ['base', 'max'])
   assert.deepEqual(acceptedKeys(schema, ['services', 'x', 'timeout', 'y']), [])
 })

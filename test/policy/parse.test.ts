@@ -56,7 +56,7 @@ const MISTAKES: Readonly<Record<string, readonly [string, ...string[]]>> = {
       '    match',
       '    routes:\n      - match',
     ),
-    'services.orders.routes[0].match.verb: unknown key; expected one of path, method (mesh.yaml:5:28)',
+    'services.orders.routes[0].match.verb: unknown key; expected one of path, method, grpc (mesh.yaml:5:28)',
   ],
   'a misspelt section': [
     'version: 1\nservises: {}\n',
@@ -108,7 +108,23 @@ const MISTAKES: Readonly<Record<string, readonly [string, ...string[]]>> = {
   ],
   'a route that says nothing of what it matches': [
     services('  orders: { routes: [{ match: {} }] }\n'),
-    'services.orders.routes[0].match: expected path, method or both, found a mapping (mesh.yaml:3:31)',
+    'services.orders.routes[0].match: expected path, method or both, or grpc, found a mapping (mesh.yaml:3:31)',
+  ],
+  'a gRPC match that names nothing': [
+    services('  orders: { routes: [{ match: { grpc: {} } }] }\n'),
+    'services.orders.routes[0].match.grpc: expected service, method or both, found a mapping (mesh.yaml:3:39)',
+  ],
+  'a gRPC match beside a path': [
+    services('  orders: { routes: [{ match: { path: /a, grpc: { method: Quote } } }] }\n'),
+    'services.orders.routes[0].match.grpc: expected grpc alone, without path and method (a gRPC call is a POST of /service/method), found a mapping (mesh.yaml:3:49)',
+  ],
+  'a gRPC service written as a path': [
+    services('  orders: { routes: [{ match: { grpc: { service: /pricing.v1.Pricing } } }] }\n'),
+    'services.orders.routes[0].match.grpc.service: expected the full name of a gRPC service such as pricing.v1.Pricing, found "/pricing.v1.Pricing" (mesh.yaml:3:50)',
+  ],
+  'a gRPC method with its service': [
+    services('  orders: { routes: [{ match: { grpc: { method: Pricing/Quote } } }] }\n'),
+    'services.orders.routes[0].match.grpc.method: expected the name of a gRPC method such as Quote, found "Pricing/Quote" (mesh.yaml:3:49)',
   ],
   'a route without match': [
     services('  orders:\n    routes:\n      - timeout: 1s\n'),
