@@ -8,7 +8,7 @@ export const TRACESTATE = 'tracestate'
 export const BAGGAGE = 'baggage'
 export const IDEMPOTENCY_KEY = 'idempotency-key'
 export const RETRY_AFTER = 'retry-after'
-/** Attempts made before this one; absent on the first. */
+/** Retries that were charged so far, this one included; absent where there was none, so not on transparent ones (gRFC A6). */
 export const PREVIOUS_ATTEMPTS = 'x-tulle-previous-attempts'
 /** On refusals of ours: the code, so that a mesh caller can tell them from the application's own answers. */
 export const REFUSED = 'x-tulle-refused'

@@ -1,3 +1,4 @@
+import { GRPC_STATUS_NAMES } from '../core/grpc-status.ts'
 import type { Route, ServicePlan, Snapshot } from '../core/plan.ts'
 import type { PolicyDocument, ServiceEntry } from './document.ts'
 import { covers } from './match.ts'
@@ -8,6 +9,13 @@ export interface Warning extends Problem {
   readonly level: 'warning' | 'note'
 }
 
+interface Retry {
+  readonly limit: number
+  readonly retryOn: readonly string[]
+  readonly tryTimeout?: number
+}
+
+const STATUSES: ReadonlySet<string> = new Set(GRPC_STATUS_NAMES)
 const UNSAFE = new Set(['POST', 'PATCH', 'CONNECT'])
 
 /**
@@ -48,8 +56,8 @@ function unreachable(plan: ServicePlan, warn: Warn): void {
 }
 
 /** Keys that more than one warning reads; a document without them has nothing to warn of. */
-function retryOf({ params }: Route): { limit: number; tryTimeout?: number } | undefined {
-  const { retry } = params as { retry?: { limit: number; tryTimeout?: number } | false }
+function retryOf({ params }: Route): Retry | undefined {
+  const { retry } = params as { retry?: Retry | false }
   return retry === false || retry === undefined || retry.limit === 0 ? undefined : retry
 }
 
@@ -70,12 +78,20 @@ function timing(plan: ServicePlan, entry: ServiceEntry, warn: Warn): void {
 function unsafeRetries(plan: ServicePlan, entry: ServiceEntry, warn: Warn): void {
   for (const [index, own] of (entry.routes ?? []).entries()) {
     const route = plan.routes[index] as Route
-    const methods = own.match.method
-    if (own.retry === undefined || retryOf(route) === undefined || route.idempotent) continue
-    if (methods?.every((method) => UNSAFE.has(method)) !== true) continue
-    warn(
-      ['routes', index, 'retry'],
-      `${methods.join(', ')} is not idempotent: only attempts that never left are made again, unless the caller sends Idempotency-Key or the route says idempotent: true`,
-    )
+    const { method: methods, grpc } = own.match
+    const retry = retryOf(route)
+    if (own.retry === undefined || retry === undefined || route.idempotent) continue
+    const path = ['routes', index, 'retry']
+    if (grpc !== undefined) {
+      if (!retry.retryOn.some((on) => STATUSES.has(on)))
+        warn(
+          path,
+          'nobody said that these gRPC calls are idempotent: only attempts that never left are made again, unless retryOn names gRPC statuses or the route says idempotent: true',
+        )
+    } else if (methods?.every((method) => UNSAFE.has(method)) === true)
+      warn(
+        path,
+        `${methods.join(', ')} is not idempotent: only attempts that never left are made again, unless the caller sends Idempotency-Key or the route says idempotent: true`,
+      )
   }
 }

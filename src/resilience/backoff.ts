@@ -1,5 +1,6 @@
 import { type BackoffParams, backoffMs } from '../core/backoff.ts'
 import type { Random } from '../core/ports.ts'
+import { MAX_DURATION_MS } from '../core/units.ts'
 
 /** A pushback beyond this is not a hint but a mistake; Envoy discards it (SEMANTICS 2.1.3). */
 export const MAX_RETRY_AFTER_MS = 300_000
@@ -9,7 +10,7 @@ export const MAX_RETRY_AFTER_MS = 300_000
  * HTTP's Retry-After is a time that every client was told alike, so it is spread over U(t, 1.5t) (Envoy's
  * rate_limited_retry_back_off), is never shorter than the ordinary back-off, and is discarded past five minutes.
  *
- * @param afterMs what the peer asked; negative: no retry
+ * @param afterMs what the peer asked; negative, or no 32-bit number: no retry
  * @returns milliseconds; undefined: do not retry
  */
 export function waitMs(
@@ -20,7 +21,7 @@ export function waitMs(
   random: Random,
 ): number | undefined {
   if (afterMs !== undefined && !(afterMs >= 0)) return undefined
-  if (afterMs !== undefined && protocol === 'grpc') return afterMs
+  if (afterMs !== undefined && protocol === 'grpc') return afterMs <= MAX_DURATION_MS ? afterMs : undefined
   const ordinary = backoffMs(n, params, random)
   if (afterMs === undefined || afterMs > MAX_RETRY_AFTER_MS) return ordinary
   return Math.max(ordinary, afterMs * (1 + random() / 2))

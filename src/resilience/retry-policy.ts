@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { BackoffParams } from '../core/backoff.ts'
+import { GRPC_STATUS_NAMES, type GrpcStatusName } from '../core/grpc-status.ts'
 import type { Condition } from '../core/outcome.ts'
 import type { PolicyPiece } from '../core/piece.ts'
 import {
@@ -14,10 +15,16 @@ import {
 } from '../core/units.ts'
 import { type BudgetParams, DEFAULT_BUDGET } from './budget.ts'
 
+export type RetryOn = Condition | GrpcStatusName
+
 export interface RetryParams {
   /** Attempts after the first. */
   readonly limit: number
-  readonly retryOn: readonly Condition[]
+  /**
+   * Conditions, for calls that may be executed twice; and names of gRPC statuses, which are the author's word that
+   * calls ending so may be sent again, idempotent or not (gRFC A6's retryableStatusCodes).
+   */
+  readonly retryOn: readonly RetryOn[]
   /** How long one attempt may take from `sent` to its head, in milliseconds; undefined: as long as the call. */
   readonly tryTimeout?: number | undefined
   readonly backoff: BackoffParams
@@ -40,7 +47,7 @@ const WHAT = 'an object with limit, retryOn, tryTimeout, backoff and maxBody'
 
 const shape = {
   limit: wholeNumber(0, 10),
-  retryOn: z.array(oneOf(RETRYABLE)),
+  retryOn: z.array(oneOf([...RETRYABLE, ...GRPC_STATUS_NAMES])),
   tryTimeout: duration(),
   backoff: fields({ base: duration(), max: duration() }).partial(),
   maxBody: bytes(16 * 1024 * 1024),
@@ -75,6 +82,18 @@ const COVERS: Partial<Record<Condition, readonly Condition[]>> = {
   'gateway-error': ['try-timeout'],
 }
 
-export function covered(conditions: readonly Condition[]): ReadonlySet<Condition> {
-  return new Set(conditions.flatMap((condition) => [condition, ...(COVERS[condition] ?? [])]))
+export function covered(on: readonly RetryOn[]): ReadonlySet<Condition> {
+  return new Set(on.filter(isCondition).flatMap((condition) => [condition, ...(COVERS[condition] ?? [])]))
+}
+
+const CONDITIONS: ReadonlySet<RetryOn> = new Set(RETRYABLE)
+
+function isCondition(on: RetryOn): on is Condition {
+  return CONDITIONS.has(on)
+}
+
+/** The gRPC statuses among them; undefined where none is named, which is the usual case. */
+export function named(on: readonly RetryOn[]): ReadonlySet<GrpcStatusName> | undefined {
+  const statuses = on.filter((one) => !isCondition(one))
+  return statuses.length === 0 ? undefined : new Set(statuses)
 }

@@ -1,12 +1,14 @@
 import type { Call } from '../core/call.ts'
+import { CODES } from '../core/codes.ts'
 import type { EventMap } from '../core/events.ts'
+import { type GrpcStatus, type GrpcStatusName, grpcCode, grpcStatusName } from '../core/grpc-status.ts'
 import type { Deps } from '../core/module.ts'
 import { type Condition, isRefusal, type Outcome } from '../core/outcome.ts'
 import type { ServiceState } from '../core/service.ts'
 import { waitMs } from './backoff.ts'
 import { type Budget, budgetOf } from './budget.ts'
 import { BUILT_IN_TIMEOUT_MS, timeoutPiece } from './deadline.ts'
-import { covered, type RetryParams, retryPiece } from './retry-policy.ts'
+import { covered, named, type RetryParams, retryPiece } from './retry-policy.ts'
 import { type Waiting, waitingOf } from './waiting.ts'
 
 /** What a call has spent so far. */
@@ -40,6 +42,8 @@ export class RetryRule {
   readonly waiting: Waiting
   readonly #params: RetryParams | false
   readonly #on: ReadonlySet<Condition>
+  /** Undefined where the policy names no status, so that a success costs no look-up. */
+  readonly #statuses: ReadonlySet<GrpcStatusName> | undefined
   readonly #budget: Budget
 
   constructor(params: RetryParams | false, deps: Deps) {
@@ -47,6 +51,7 @@ export class RetryRule {
     this.waiting = deps.service.slot(waitingOf)
     this.#params = params
     this.#on = params === false ? new Set() : covered(params.retryOn)
+    this.#statuses = params === false ? undefined : named(params.retryOn)
     this.#budget = deps.service.slot(budgetOf)
   }
 
@@ -62,9 +67,14 @@ export class RetryRule {
     return Math.min(tryMs ?? Number.POSITIVE_INFINITY, timeoutMs / 2)
   }
 
+  /** Whether an outcome may be followed by another attempt at all: a failure, or a status that the policy names. */
+  concerns(call: Call<unknown>, outcome: Outcome): boolean {
+    return outcome.class === 'failure' || this.#names(call, outcome)
+  }
+
   /** Undefined: no other attempt. A decision to retry has been charged. */
   decide(call: Call<unknown>, outcome: Outcome, spent: Spent, nowMs: number): Decision | undefined {
-    if (outcome.class !== 'failure' || outcome.committed || isRefusal(outcome)) return undefined
+    if (outcome.committed || isRefusal(outcome)) return undefined
     if (call.options.retry === false || this.waiting.closed) return undefined
     const fresh = !spent.repeated && spent.endpoints < this.deps.service.endpoints.length
     if (outcome.unsent && fresh && call.replayable && nowMs < call.deadline) return AT_ONCE
@@ -78,8 +88,10 @@ export class RetryRule {
     spent: Spent,
     nowMs: number,
   ): Decision | undefined {
-    if (outcome.condition === undefined || !this.#on.has(outcome.condition)) return undefined
-    if (!outcome.unsent && !call.idempotent) return undefined
+    if (!this.#names(call, outcome)) {
+      if (outcome.condition === undefined || !this.#on.has(outcome.condition)) return undefined
+      if (!outcome.unsent && !call.idempotent) return undefined
+    }
     if (spent.retries >= params.limit) return this.#refuse('limit')
     if (!call.replayable) return this.#refuse('unreplayable')
     const { random, service } = this.deps
@@ -93,10 +105,22 @@ export class RetryRule {
     return { afterMs, transparent: false, told: retryAfterMs !== undefined }
   }
 
+  #names(call: Call<unknown>, outcome: Outcome): boolean {
+    if (this.#statuses === undefined) return false
+    const status = outcome.status ?? localStatus(call, outcome)
+    return status !== undefined && this.#statuses.has(status)
+  }
+
   #refuse(reason: EventMap['retry-refused']['reason']): undefined {
     const { events, service } = this.deps
     if (events.wants('retry-refused')) events.emit('retry-refused', { service: service.name, reason })
   }
+}
+
+/** What our own fault would be to a gRPC caller: a broken connection is UNAVAILABLE there, as in every gRPC library. */
+function localStatus(call: Call<unknown>, { class: verdict, error }: Outcome): GrpcStatusName | undefined {
+  if (call.protocol !== 'grpc' || verdict !== 'failure' || error === undefined) return undefined
+  return grpcStatusName(grpcCode(CODES[error.code].grpc as GrpcStatus))
 }
 
 /** What a usual answer takes: the best estimate among a few endpoints, since that is where the next pick goes. */

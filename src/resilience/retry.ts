@@ -15,6 +15,8 @@ export { type RetryParams, retryPiece } from './retry-policy.ts'
  *   yet tried; nothing is charged for it.
  * - Everything else, and what is unsent once every endpoint was tried, waits a back-off, counts against `limit` and
  *   takes from the service's budget. A request that may have been executed is sent again only if it is idempotent.
+ * - A gRPC status that `retryOn` names is sent again in the same way, idempotent or not, and whatever its class: to
+ *   name it is to say that such calls may be (gRFC A6).
  * - Nothing is sent again once the caller has seen a head, if the body cannot be had again, or if what is left of
  *   the deadline would not do for the wait and a usual answer.
  */

@@ -71,15 +71,14 @@ export class Trial<W> implements Spent {
 
   head(attempt: Try<W>, outcome: Outcome): 'deliver' | 'discard' {
     this.#call.endpoint = attempt.endpoint
-    if (outcome.class !== 'failure') return this.#up.head(outcome)
-    if (!this.#again(attempt, outcome)) return this.#up.head(outcome)
-    return 'discard'
+    if (this.#rule.concerns(this.#call, outcome) && this.#again(attempt, outcome)) return 'discard'
+    return this.#up.head(outcome)
   }
 
   end(attempt: Try<W>, outcome: Outcome): void {
     if (this.#current !== attempt) return
     this.#call.endpoint = attempt.endpoint
-    if (outcome.class === 'failure' && !attempt.headSeen && this.#again(attempt, outcome)) return
+    if (!attempt.headSeen && this.#rule.concerns(this.#call, outcome) && this.#again(attempt, outcome)) return
     this.#current = undefined
     this.#below = undefined
     if (outcome.class === 'failure' || outcome.condition === 'deadline') this.#report(attempt, outcome)
@@ -106,7 +105,7 @@ export class Trial<W> implements Spent {
       return
     }
     const call = this.#call
-    const attempt = new Try(this, call, ++call.attempts, nowMs, this.#rule.fairMs(call), this.#tried ?? NONE)
+    const attempt = new Try(this, call, nowMs, this.#rule.fairMs(call), this.#tried ?? NONE)
     this.#current = attempt
     this.#latest = attempt
     this.#below = undefined
@@ -193,18 +192,18 @@ class Try<W> implements Attempt<W>, Observer {
   constructor(
     trial: Trial<W>,
     call: Call<W>,
-    number: number,
     startedMs: number,
     fairMs: number,
     tried: ReadonlySet<Endpoint>,
   ) {
     this.#trial = trial
     this.call = call
-    this.number = number
+    this.number = ++call.attempts
     this.startedMs = startedMs
     this.fairMs = fairMs
     this.tried = tried
-    if (number > 1) this.outbox.set(PREVIOUS_ATTEMPTS, String(number - 1))
+    // Not those that never left: gRFC A6 leaves transparent retries out of the count.
+    if (trial.retries > 0) this.outbox.set(PREVIOUS_ATTEMPTS, String(trial.retries))
   }
 
   get outbox(): Map<string, string> {

@@ -68,6 +68,39 @@ test('retries asked for on a route that may not be executed twice rarely happen'
   )
 })
 
+test('a gRPC route is unreachable behind a path that takes all of its calls, not behind GET', () => {
+  assert.deepEqual(
+    warningsOf(`
+    routes:
+      - match: { method: [GET] }
+      - match: { path: /pricing.v1.Pricing/* }
+      - match: { grpc: { service: pricing.v1.Pricing, method: Quote } }
+      - match: { grpc: { method: Quote } }
+`),
+    [
+      'services.orders.routes[2].match: unreachable: orders.routes[1] matches all of it and comes first (mesh.yaml:8:16)',
+    ],
+  )
+})
+
+test('retries asked for on a gRPC route need its word or names of statuses', () => {
+  assert.deepEqual(
+    warningsOf(`
+    routes:
+      - match: { grpc: { method: Buy } }
+        retry: { limit: 1 }
+      - match: { grpc: { method: Quote } }
+        retry: { limit: 1 }
+        idempotent: true
+      - match: { grpc: { method: List } }
+        retry: { limit: 1, retryOn: [unavailable] }
+`),
+    [
+      'services.orders.routes[0].retry: nobody said that these gRPC calls are idempotent: only attempts that never left are made again, unless retryOn names gRPC statuses or the route says idempotent: true (mesh.yaml:7:16)',
+    ],
+  )
+})
+
 test('a service without endpoints is noted, which is no warning', () => {
   assert.deepEqual(warningsOf('    timeout: 1s\n'), [])
   assert.deepEqual(warningsOf('    timeout: 1s\n', 'note'), [

@@ -30,5 +30,6 @@ test('a Retry-After past five minutes is discarded', () => {
 test('a negative or unreadable pushback means no retry', () => {
   assert.equal(wait(1, -1, 'grpc', 0.5), undefined)
   assert.equal(wait(1, Number.NaN, 'grpc', 0.5), undefined)
+  assert.equal(wait(1, 2 ** 31, 'grpc', 0.5), undefined, 'no timer holds it')
   assert.equal(wait(1, -1, 'http', 0.5), undefined)
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { covered, retryPiece } from '../../src/resilience/retry-policy.ts'
+import { covered, named, retryPiece } from '../../src/resilience/retry-policy.ts'
 
 test('every field may be left out, and the values are milliseconds, bytes and fractions', () => {
   assert.deepEqual(retryPiece.schema.parse({}), {})
@@ -42,6 +42,16 @@ test("how much of a body is kept for replay is the policy's word, else the proto
   assert.ok(defaults !== false)
   assert.deepEqual(retryPiece.traits?.({ ...defaults, maxBody: 262_144 }), { replayBytes: 262_144 })
   assert.deepEqual(retryPiece.traits?.(false), { replayBytes: 0 })
+})
+
+test('gRPC statuses stand beside conditions, and are told apart', () => {
+  const retryOn = ['unavailable', 'reset', 'aborted'] as const
+  assert.deepEqual(retryPiece.schema.parse({ retryOn: [...retryOn] }), { retryOn: [...retryOn] })
+  assert.deepEqual([...covered(retryOn)], ['reset'])
+  assert.deepEqual(named(retryOn), new Set(['unavailable', 'aborted']))
+  assert.equal(named(['reset', '5xx']), undefined)
+  assert.throws(() => retryPiece.schema.parse({ retryOn: ['ok'] }), /expected one of .*, unauthenticated/)
+  assert.throws(() => retryPiece.schema.parse({ retryOn: ['UNAVAILABLE'] }), /expected one of/)
 })
 
 test('5xx covers everything that Envoy puts under it, gateway-error covers a try-timeout', () => {

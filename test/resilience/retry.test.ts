@@ -267,6 +267,134 @@ describe('an answer that failed', () => {
   })
 })
 
+describe('a gRPC status that the policy names', () => {
+  const aborted: Outcome = { class: 'success', committed: false, unsent: false, code: 10, status: 'aborted' }
+  const unavailable = answered('gateway-error', { code: 14, status: 'unavailable' })
+  const grpc = { protocol: 'grpc', method: 'POST' } as const
+
+  test('is sent again although nobody said that the call is idempotent, and although it is no failure', () => {
+    for (const outcome of [aborted, unavailable]) {
+      const { clock, below, call, top, send } = scene(grpc, { retryOn: ['aborted', 'unavailable'] })
+      send()
+      assert.equal(below.last.head(outcome), 'discard')
+      below.last.end(outcome)
+      clock.advance(13)
+      below.last.answer(ok())
+      assert.equal(top.outcome?.class, 'success')
+      assert.deepEqual(
+        call.trail?.map(({ cause }) => cause),
+        [String(outcome.code)],
+      )
+    }
+  })
+
+  test('is delivered as it is once the limit, the budget or the time are spent', () => {
+    const params = { retryOn: ['aborted'] as const, limit: 1 }
+    const { clock, below, top, send } = scene(grpc, params)
+    send()
+    below.last.answer(aborted)
+    clock.advance(13)
+    assert.equal(below.last.head(aborted), 'deliver')
+    below.last.end(aborted)
+    assert.equal(top.outcome?.class, 'success')
+    const broke = scene(grpc, params)
+    const budget = broke.deps.service.slot(budgetOf)
+    while (budget.withdraw(broke.clock.now()));
+    broke.send()
+    assert.equal(broke.below.last.head(aborted), 'deliver')
+    const late = scene({ ...grpc, deadline: 1_000_001 }, params)
+    late.send()
+    assert.equal(late.below.last.head(aborted), 'deliver')
+  })
+
+  test('is not sent again once anything of the answer was seen, nor without its messages, nor where another is named', () => {
+    const { below, clock, send } = scene(grpc, { retryOn: ['unavailable'] })
+    send()
+    below.last.head(undecided({ committed: true }))
+    below.last.end({ ...unavailable, committed: true })
+    assert.equal(clock.armed, 0)
+    for (const [more, outcome] of [
+      [{ ...grpc, replayable: false }, unavailable],
+      [grpc, aborted],
+      [{ ...grpc, options: { retry: false as const } }, unavailable],
+    ] as const) {
+      const other = scene(more, { retryOn: ['unavailable'] })
+      other.send()
+      assert.equal(other.below.last.head(outcome), 'deliver')
+    }
+  })
+
+  test('conditions go on demanding an idempotent call', () => {
+    const { below, send } = scene(grpc, { retryOn: ['gateway-error', 'aborted'] })
+    send()
+    assert.equal(below.last.head(unavailable), 'deliver')
+  })
+
+  test('is what a fault of ours would be to a gRPC caller: a broken connection is UNAVAILABLE', () => {
+    const broken = (more: Partial<Call<undefined>>, retryOn: RetryParams['retryOn']) => {
+      const { below, clock, send } = scene(more, { retryOn })
+      send()
+      below.last.end(reset())
+      clock.advance(13)
+      return below.arrived.length > 1
+    }
+    assert.equal(broken(grpc, ['unavailable']), true)
+    assert.equal(broken(grpc, ['internal']), false)
+    assert.equal(broken({ ...grpc, protocol: 'http' }, ['unavailable']), false)
+  })
+
+  test('waits exactly what the peer pushes back, and then begins its own back-off anew (gRFC A6)', () => {
+    const limited = answered('rate-limited', { status: 'resource-exhausted', retryAfterMs: 700 })
+    const { clock, below, send } = scene(grpc, { retryOn: ['resource-exhausted'], limit: 4 })
+    const nextAfter = (outcome: Outcome, ms: number): void => {
+      const before = below.arrived.length
+      below.last.answer(outcome)
+      clock.advance(ms - 0.5)
+      assert.equal(below.arrived.length, before)
+      clock.advance(0.5)
+      assert.equal(below.arrived.length, before + 1)
+    }
+    const { retryAfterMs: _, ...plain } = limited
+    send()
+    nextAfter(plain, 12.5)
+    nextAfter(plain, 25)
+    nextAfter(limited, 700)
+    nextAfter(plain, 12.5)
+    const told = scene(grpc, { retryOn: ['resource-exhausted'] })
+    told.send()
+    assert.equal(told.below.last.head({ ...limited, retryAfterMs: -1 }), 'deliver')
+  })
+})
+
+test('only retries that were charged are counted to the peer (gRFC A6)', () => {
+  const { clock, below, send } = scene({}, {}, { endpoints: 5 })
+  const said = (): string | undefined => below.last.unit.outbox.get(PREVIOUS_ATTEMPTS)
+  send()
+  assert.equal(said(), undefined)
+  below.last.end(unsent())
+  assert.equal(said(), undefined, 'sent again for nothing')
+  assert.equal(below.last.unit.number, 2)
+  below.last.answer(answered())
+  clock.advance(25)
+  assert.equal(said(), '1')
+  below.last.end(unsent())
+  assert.equal(said(), '1')
+})
+
+test('one budget serves both protocols', () => {
+  const { deps, below, hop, send } = scene()
+  const budget = deps.service.slot(budgetOf)
+  while (budget.withdraw(deps.clock.now()));
+  send()
+  assert.equal(below.last.head(answered()), 'deliver')
+  new Recorder().send(hop, makeCall({ protocol: 'grpc', method: 'POST', idempotent: true }))
+  assert.equal(below.last.head(answered()), 'deliver')
+  deps.clock.advance(1_000)
+  for (let n = 0; n < 20; n++) new Recorder().send(hop, makeCall({ protocol: 'grpc' }))
+  send()
+  assert.equal(below.last.head(answered()), 'discard', 'what gRPC calls deposited an HTTP call draws')
+})
+
 describe('the limits', () => {
   test('a retry that could not be answered in the time left is not made', () => {
     const { deps, below, send } = scene({ deadline: 1_000_100 })
