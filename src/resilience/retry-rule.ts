@@ -107,6 +107,8 @@ export class RetryRule {
 
   #names(call: Call<unknown>, outcome: Outcome): boolean {
     if (this.#statuses === undefined) return false
+    // What is charged to nobody is of our own making, but for a deadline that the peer itself saw pass.
+    if (outcome.class === 'ignored' && outcome.condition !== 'deadline') return false
     const status = outcome.status ?? localStatus(call, outcome)
     return status !== undefined && this.#statuses.has(status)
   }

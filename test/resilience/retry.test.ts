@@ -324,6 +324,22 @@ describe('a gRPC status that the policy names', () => {
     }
   })
 
+  test('is sent again where the peer saw a deadline pass that was too short to be its fault, not where it is of our making', () => {
+    const ignored = { class: 'ignored', committed: false, unsent: false } as const
+    for (const [outcome, attempts] of [
+      [{ ...ignored, condition: 'deadline', status: 'deadline-exceeded' }, 2],
+      [{ ...ignored, status: 'resource-exhausted' }, 1],
+      [{ ...ignored, ...refused(), status: 'unavailable' }, 1],
+    ] as const) {
+      const retryOn = ['deadline-exceeded', 'resource-exhausted', 'unavailable'] as const
+      const { clock, below, send } = scene(grpc, { retryOn })
+      send()
+      below.last.end(outcome)
+      clock.advance(25)
+      assert.equal(below.arrived.length, attempts)
+    }
+  })
+
   test('conditions go on demanding an idempotent call', () => {
     const { below, send } = scene(grpc, { retryOn: ['gateway-error', 'aborted'] })
     send()
