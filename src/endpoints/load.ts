@@ -103,12 +103,17 @@ function record(load: Load, outcome: Outcome, startedMs: number, nowMs: number):
   if (failedFast(outcome)) {
     observeAtLeast(load, elapsedMs, nowMs)
     penalise(load, Math.max(PENALTY_MS, Math.min(outcome.retryAfterMs ?? 0, MAX_PENALTY_MS)), nowMs)
-  } else if (outcome.class === 'success' || outcome.class === 'undecided') observe(load, elapsedMs, nowMs)
+  } else if (answered(outcome)) observe(load, elapsedMs, nowMs)
   else observeAtLeast(load, elapsedMs, nowMs)
 }
 
+function answered({ class: verdict, penalised }: Outcome): boolean {
+  return verdict === 'success' || verdict === 'undecided' || penalised === false
+}
+
 /** A failure the peer or its host gave; one that took all the time it had is measured by that time already. */
-function failedFast({ class: verdict, condition }: Outcome): boolean {
+function failedFast({ class: verdict, condition, penalised }: Outcome): boolean {
+  if (penalised !== undefined) return penalised
   if (condition === 'rate-limited') return true
   return verdict === 'failure' && condition !== 'try-timeout' && condition !== 'deadline'
 }

@@ -138,3 +138,19 @@ test('a refusal of our own layers leaves no trace but the attempt that came and 
   below.last.end(refused())
   assert.deepEqual({ ...deps.endpoint.load }, before)
 })
+
+test('what its class does not say of it, the outcome says itself', () => {
+  const { deps, below, send } = bench()
+  const penaltyOf = (outcome: Outcome): number => {
+    send()
+    deps.endpoint.load.penaltyEndMs = deps.clock.now()
+    deps.clock.advance(1)
+    below.last.answer(outcome)
+    return Math.max(0, deps.endpoint.load.penaltyEndMs - deps.clock.now())
+  }
+  assert.equal(penaltyOf(ok({ status: 'unknown', penalised: true })), 5_000)
+  assert.equal(penaltyOf(ok({ status: 'not-found' })), 0)
+  assert.equal(deps.endpoint.load.stampMs, deps.clock.now())
+  assert.equal(penaltyOf(answered('gateway-error', { penalised: false, retryAfterMs: 60_000 })), 0)
+  assert.equal(deps.endpoint.load.stampMs, deps.clock.now(), 'an answer like any other: its time is a sample')
+})
