@@ -1,6 +1,8 @@
-import { type Span, SpanStatusCode } from '@opentelemetry/api'
+import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import { CODES } from '../core/codes.ts'
 import type { Outcome } from '../core/outcome.ts'
+import { tracedByOthers } from './propagate.ts'
+import type { Semantics } from './semantics.ts'
 
 /** OpenTelemetry's stable HTTP conventions (https://opentelemetry.io/docs/specs/semconv/http/) as far as spans and metrics share them. */
 
@@ -74,7 +76,55 @@ export function setError(span: Span, outcome: Outcome, errorFrom: 400 | 500): vo
   )
 }
 
-/** What an inbound request was answered with; a refusal of ours is answered with the status of its code. */
-export function answeredStatus(outcome: Outcome): number | undefined {
-  return outcome.code ?? (outcome.error === undefined ? undefined : CODES[outcome.error.code].http)
+export const HTTP: Semantics = {
+  openCall: (tracer, call, parent) =>
+    tracer.startSpan(`tulle ${call.target.service}`, { kind: SpanKind.INTERNAL }, parent),
+
+  describeCall: (span, _call, outcome) => setError(span, outcome, 500),
+
+  callError: (outcome) => errorType(outcome, 500),
+
+  recordCall() {},
+
+  attempts: (instruments) => (tracedByOthers() ? undefined : instruments.client),
+
+  openRequest(tracer, call, parent) {
+    const span = tracer.startSpan(spanName(call.method), { kind: SpanKind.SERVER }, parent)
+    if (!span.isRecording()) return span
+    setMethod(span, call.method)
+    span.setAttribute(URL_PATH, call.path)
+    span.setAttribute(URL_SCHEME, 'http')
+    if (call.peer?.address !== undefined) span.setAttribute(PEER_ADDRESS, call.peer.address)
+    return span
+  },
+
+  describeRequest(span, { method, pattern }, outcome, status) {
+    if (pattern !== undefined) {
+      span.updateName(spanName(method, pattern))
+      span.setAttribute(ROUTE, pattern)
+    }
+    if (status !== undefined) span.setAttribute(STATUS, status)
+    setError(span, outcome, 500)
+  },
+
+  recordRequest({ server: { histogram, labels } }, call, outcome, status, durationMs) {
+    const method = knownMethod(call.method)
+    const error = errorType(outcome, 500)
+    const key = `${method} ${call.pattern} ${status} ${error}`
+    histogram.record(
+      durationMs / 1000,
+      labels.get(key) ??
+        labels.add(key, {
+          [METHOD]: method,
+          [URL_SCHEME]: 'http',
+          ...(call.pattern !== undefined && { [ROUTE]: call.pattern }),
+          ...(status !== undefined && { [STATUS]: status }),
+          ...(error !== undefined && { [ERROR_TYPE]: error }),
+        }),
+    )
+  },
+
+  answered: ({ code, error }, head) => code ?? (error === undefined ? head : CODES[error.code].http),
+
+  routeOf: (call) => call.pattern,
 }

@@ -5,22 +5,15 @@ import type { LayerModule, NoParams } from '../core/module.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Clock } from '../core/ports.ts'
 import { traceIdOf } from './context.ts'
-import {
-  answeredStatus,
-  ERROR_TYPE,
-  errorType,
-  knownMethod,
-  METHOD,
-  ROUTE,
-  STATUS,
-  URL_SCHEME,
-} from './http-semantics.ts'
-import { activeInstruments, type Duration } from './instruments.ts'
+import { activeInstruments, type Instruments } from './instruments.ts'
+import { semanticsOf } from './semantics.ts'
 import { spanOfOthers } from './trace-in.ts'
+import { Watch } from './watch.ts'
 
 /**
- * Measures every inbound request, refused ones included, as `http.server.request.duration`, and tells it to whoever
- * listens to `request` events. Where an instrumentation of the application watches the request, the histogram is its.
+ * Measures every inbound request, refused ones included, as `http.server.request.duration` or
+ * `rpc.server.call.duration`, and tells it to whoever listens to `request` events. Where an instrumentation of the
+ * application watches the request, the histogram is its.
  */
 export const meterIn: LayerModule<NoParams, CallLayer> = {
   role: 'meter',
@@ -29,21 +22,19 @@ export const meterIn: LayerModule<NoParams, CallLayer> = {
     (next) =>
     (call, observer) => {
       const theirs = call.span === undefined && spanOfOthers(call) !== undefined
-      const duration = theirs ? undefined : activeInstruments()?.server
-      if (duration === undefined && !events.wants('request')) return next(call, observer)
-      return next(call, new MeteredRequest(call, observer, clock, events, service.name, duration))
+      const instruments = theirs ? undefined : activeInstruments()
+      if (instruments === undefined && !events.wants('request')) return next(call, observer)
+      return next(call, new MeteredRequest(call, observer, clock, events, service.name, instruments))
     },
 }
 
-class MeteredRequest implements Observer {
+class MeteredRequest extends Watch {
   readonly #call: Call<unknown>
-  readonly #observer: Observer
   readonly #clock: Clock
   readonly #events: Events
   readonly #service: string
-  readonly #duration: Duration | undefined
+  readonly #instruments: Instruments | undefined
   readonly #startedMs: number
-  #status: number | undefined
 
   constructor(
     call: Call<unknown>,
@@ -51,32 +42,25 @@ class MeteredRequest implements Observer {
     clock: Clock,
     events: Events,
     service: string,
-    duration: Duration | undefined,
+    instruments: Instruments | undefined,
   ) {
+    super(observer)
     this.#call = call
-    this.#observer = observer
     this.#clock = clock
     this.#events = events
     this.#service = service
-    this.#duration = duration
+    this.#instruments = instruments
     this.#startedMs = clock.now()
   }
 
-  sent(): void {
-    this.#observer.sent?.()
-  }
-
-  head(outcome: Outcome): 'deliver' | 'discard' {
-    this.#status = outcome.code
-    return this.#observer.head(outcome)
-  }
-
-  end(outcome: Outcome): void {
+  protected override ended(outcome: Outcome): void {
+    const call = this.#call
     const durationMs = this.#clock.now() - this.#startedMs
-    const status = answeredStatus(outcome) ?? this.#status
-    if (this.#duration !== undefined) record(this.#duration, this.#call, outcome, status, durationMs)
+    const semantics = semanticsOf(call)
+    const status = semantics.answered(outcome, this.status)
+    if (this.#instruments !== undefined)
+      semantics.recordRequest(this.#instruments, call, outcome, status, durationMs)
     if (this.#events.wants('request')) this.#tell(outcome, status, durationMs)
-    this.#observer.end(outcome)
   }
 
   #tell(outcome: Outcome, status: number | undefined, durationMs: number): void {
@@ -85,7 +69,7 @@ class MeteredRequest implements Observer {
       protocol: call.protocol,
       service: this.#service,
       method: call.method,
-      route: call.pattern,
+      route: semanticsOf(call).routeOf(call),
       path: call.path,
       status,
       peer: call.peer?.id ?? call.peer?.address,
@@ -94,27 +78,4 @@ class MeteredRequest implements Observer {
       traceId: traceIdOf(call),
     })
   }
-}
-
-function record(
-  { histogram, labels }: Duration,
-  call: Call<unknown>,
-  outcome: Outcome,
-  status: number | undefined,
-  ms: number,
-): void {
-  const method = knownMethod(call.method)
-  const error = errorType(outcome, 500)
-  const key = `${method} ${call.pattern} ${status} ${error}`
-  histogram.record(
-    ms / 1000,
-    labels.get(key) ??
-      labels.add(key, {
-        [METHOD]: method,
-        [URL_SCHEME]: 'http',
-        ...(call.pattern !== undefined && { [ROUTE]: call.pattern }),
-        ...(status !== undefined && { [STATUS]: status }),
-        ...(error !== undefined && { [ERROR_TYPE]: error }),
-      }),
-  )
 }

@@ -14,11 +14,12 @@ import {
   STATUS,
 } from './http-semantics.ts'
 import { activeInstruments, type Duration } from './instruments.ts'
-import { tracedByOthers } from './propagate.ts'
+import { semanticsOf } from './semantics.ts'
+import { Watch } from './watch.ts'
 
 /**
- * Counts attempts per endpoint and measures each as `http.client.request.duration`. Where an instrumentation of
- * undici is at work, that histogram is its business. Without a meter provider the layer does nothing.
+ * Counts attempts per endpoint and measures each over HTTP as `http.client.request.duration`. Where an instrumentation
+ * of undici is at work, that histogram is its business. Without a meter provider the layer does nothing.
  */
 export const meterTry: LayerModule<NoParams, AttemptLayer> = {
   role: 'meter-try',
@@ -29,19 +30,17 @@ export const meterTry: LayerModule<NoParams, AttemptLayer> = {
       const instruments = activeInstruments()
       if (instruments === undefined) return next(attempt, observer)
       counts ??= countsOf(events).endpoint(endpoint)
-      const duration = tracedByOthers() ? undefined : instruments.client
+      const duration = semanticsOf(attempt.call).attempts(instruments)
       return next(attempt, new MeteredAttempt(attempt, observer, clock, counts, duration))
     }
   },
 }
 
-class MeteredAttempt implements Observer {
+class MeteredAttempt extends Watch {
   readonly #attempt: Attempt<unknown>
-  readonly #observer: Observer
   readonly #clock: Clock
   readonly #counts: EndpointCounts
   readonly #duration: Duration | undefined
-  #status: number | undefined
 
   constructor(
     attempt: Attempt<unknown>,
@@ -50,34 +49,24 @@ class MeteredAttempt implements Observer {
     counts: EndpointCounts,
     duration: Duration | undefined,
   ) {
+    super(observer)
     this.#attempt = attempt
-    this.#observer = observer
     this.#clock = clock
     this.#counts = counts
     this.#duration = duration
   }
 
-  sent(): void {
-    this.#observer.sent?.()
-  }
-
-  head(outcome: Outcome): 'deliver' | 'discard' {
-    this.#status = outcome.code
-    return this.#observer.head(outcome)
-  }
-
-  end(outcome: Outcome): void {
+  protected override ended(outcome: Outcome): void {
     // An end is decided (law 1); should it not be, it counts as neither good nor bad.
     this.#counts[outcome.class === 'undecided' ? 'ignored' : outcome.class]++
     if (this.#duration !== undefined) this.#record(this.#duration, outcome)
-    this.#observer.end(outcome)
   }
 
   #record({ histogram, labels }: Duration, outcome: Outcome): void {
     const { call, endpoint, startedMs } = this.#attempt
     const { service } = call.target
     const method = knownMethod(call.method)
-    const status = outcome.code ?? this.#status
+    const status = outcome.code ?? this.status
     const error = errorType(outcome, 400)
     const key = `${service} ${endpoint?.port} ${method} ${status} ${error}`
     histogram.record(

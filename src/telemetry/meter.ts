@@ -6,12 +6,15 @@ import type { Outcome } from '../core/outcome.ts'
 import type { Clock } from '../core/ports.ts'
 import { traceIdOf } from './context.ts'
 import { countsOf } from './counts.ts'
-import { ERROR_TYPE, errorType } from './http-semantics.ts'
+import { ERROR_TYPE } from './http-semantics.ts'
 import { activeInstruments, type Instruments } from './instruments.ts'
+import { semanticsOf } from './semantics.ts'
+import { Watch } from './watch.ts'
 
 /**
- * Measures what the application asked for, once per logical call, as `tulle.client.call.duration`, and tells it to
- * whoever listens to `call` events. Where nobody measures and nobody listens it is not there.
+ * Measures what the application asked for, once per logical call, as `tulle.client.call.duration`, over gRPC as
+ * `rpc.client.call.duration` too, and tells it to whoever listens to `call` events. Where nobody measures and nobody
+ * listens it is not there.
  */
 export const meter: LayerModule<NoParams, CallLayer> = {
   role: 'meter',
@@ -27,9 +30,8 @@ export const meter: LayerModule<NoParams, CallLayer> = {
   },
 }
 
-class MeteredCall implements Observer {
+class MeteredCall extends Watch {
   readonly #call: Call<unknown>
-  readonly #observer: Observer
   readonly #clock: Clock
   readonly #events: Events
   readonly #instruments: Instruments | undefined
@@ -42,27 +44,21 @@ class MeteredCall implements Observer {
     events: Events,
     instruments: Instruments | undefined,
   ) {
+    super(observer)
     this.#call = call
-    this.#observer = observer
     this.#clock = clock
     this.#events = events
     this.#instruments = instruments
     this.#startedMs = clock.now()
   }
 
-  sent(): void {
-    this.#observer.sent?.()
-  }
-
-  head(outcome: Outcome): 'deliver' | 'discard' {
-    return this.#observer.head(outcome)
-  }
-
-  end(outcome: Outcome): void {
+  protected override ended(outcome: Outcome): void {
     const durationMs = this.#clock.now() - this.#startedMs
-    if (this.#instruments !== undefined) record(this.#instruments, this.#call, outcome, durationMs)
+    if (this.#instruments !== undefined) {
+      record(this.#instruments, this.#call, outcome, durationMs)
+      semanticsOf(this.#call).recordCall(this.#instruments, this.#call, outcome, durationMs)
+    }
     if (this.#events.wants('call')) this.#tell(outcome, durationMs)
-    this.#observer.end(outcome)
   }
 
   #tell(outcome: Outcome, durationMs: number): void {
@@ -85,7 +81,7 @@ class MeteredCall implements Observer {
 
 function record({ call: duration }: Instruments, call: Call<unknown>, outcome: Outcome, ms: number): void {
   const { labels, histogram } = duration
-  const error = errorType(outcome, 500)
+  const error = semanticsOf(call).callError(outcome)
   const { service } = call.target
   const route = call.route.name
   const key = `${service} ${route} ${outcome.class} ${error}`

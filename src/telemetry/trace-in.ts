@@ -4,19 +4,9 @@ import type { CallLayer, Observer } from '../core/hop.ts'
 import type { LayerModule, NoParams } from '../core/module.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { parentOf, traceContextOf } from './context.ts'
-import {
-  answeredStatus,
-  PEER_ADDRESS,
-  ROUTE,
-  STATUS,
-  setError,
-  setMethod,
-  spanName,
-  URL_PATH,
-  URL_SCHEME,
-} from './http-semantics.ts'
 import { activeTracer } from './otel.ts'
-import { processorFailed, SpanObserver } from './span-observer.ts'
+import { semanticsOf } from './semantics.ts'
+import { opened, SpanObserver } from './span-observer.ts'
 
 /**
  * A SERVER span per inbound request, a child of what the headers said; the handler and the calls it makes run inside
@@ -25,12 +15,7 @@ import { processorFailed, SpanObserver } from './span-observer.ts'
 export const traceIn: LayerModule<NoParams, CallLayer> = {
   role: 'trace',
   layer: () => (next) => (call, observer) => {
-    let span: Span | undefined
-    try {
-      span = open(call)
-    } catch (error) {
-      processorFailed(error)
-    }
+    const span = opened(open, call)
     return next(call, span === undefined ? observer : new RequestSpan(span, call, observer))
   },
 }
@@ -45,16 +30,11 @@ function open(call: Call<unknown>): Span | undefined {
     return undefined
   }
   const parent = parentOf({ ...call.ambient, context: call.ambient.context ?? trace.deleteSpan(active) })
-  const span = tracer.startSpan(spanName(call.method), { kind: SpanKind.SERVER }, parent)
+  const span = semanticsOf(call).openRequest(tracer, call, parent)
   const context = trace.setSpan(parent, span)
   call.span = context
   call.setAmbient?.({ ...call.ambient, context, trace: traceContextOf(span.spanContext()) })
-  if (!span.isRecording()) return undefined
-  setMethod(span, call.method)
-  span.setAttribute(URL_PATH, call.path)
-  span.setAttribute(URL_SCHEME, 'http')
-  if (call.peer?.address !== undefined) span.setAttribute(PEER_ADDRESS, call.peer.address)
-  return span
+  return span.isRecording() ? span : undefined
 }
 
 /**
@@ -82,13 +62,8 @@ class RequestSpan extends SpanObserver {
   }
 
   protected override describe(outcome: Outcome): void {
-    const { method, pattern } = this.#call
-    if (pattern !== undefined) {
-      this.span.updateName(spanName(method, pattern))
-      this.span.setAttribute(ROUTE, pattern)
-    }
-    const status = answeredStatus(outcome) ?? this.status
-    if (status !== undefined) this.span.setAttribute(STATUS, status)
-    setError(this.span, outcome, 500)
+    const semantics = semanticsOf(this.#call)
+    const status = semantics.answered(outcome, this.status)
+    semantics.describeRequest(this.span, this.#call, outcome, status)
   }
 }

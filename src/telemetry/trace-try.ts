@@ -1,37 +1,37 @@
-import { type Context, context, type Span, SpanKind, type Tracer, trace } from '@opentelemetry/api'
+import { type Context, context, type Span, trace } from '@opentelemetry/api'
 import type { Attempt } from '../core/attempt.ts'
-import type { AttemptLayer } from '../core/hop.ts'
+import type { AttemptLayer, Hop } from '../core/hop.ts'
 import type { LayerModule, NoParams } from '../core/module.ts'
-import type { Outcome } from '../core/outcome.ts'
+import type { Clock } from '../core/ports.ts'
+import { AttemptEvent } from './attempt-event.ts'
+import { AttemptSpan, openAttempt } from './attempt-span.ts'
 import { parentOf } from './context.ts'
-import {
-  PEER_ADDRESS,
-  PEER_PORT,
-  RESEND_COUNT,
-  SERVER_ADDRESS,
-  SERVER_PORT,
-  STATUS,
-  setError,
-  setMethod,
-  spanName,
-  URL_FULL,
-} from './http-semantics.ts'
 import { activeTracer } from './otel.ts'
 import { forward, inject, tracedByOthers } from './propagate.ts'
-import { redactUrl } from './redact.ts'
-import { processorFailed, SpanObserver } from './span-observer.ts'
+import { processorFailed } from './span-observer.ts'
 
 /**
- * A CLIENT span per attempt, and the headers that make the peer's spans its children. Nobody's work is done twice:
+ * HTTP: a CLIENT span per attempt, and the headers that make the peer's spans its children. gRPC: an event per attempt
+ * on the span of the call, and the metadata that makes the peer's spans children of that. Nobody's work is done twice:
  * where the caller wrote `traceparent` itself, or an instrumentation of undici is at work, this layer only keeps the
- * right context active.
- *
- * `server.address` is the service's name, which is what the caller called; the address that was picked is
- * `network.peer.address`. The port is the picked one's, since mesh names have none.
+ * right context active; instrumentations of grpc-js are above us and write the metadata of the caller.
  */
 export const traceTry: LayerModule<NoParams, AttemptLayer> = {
   role: 'trace-try',
-  layer: () => (next) => (attempt, observer) => {
+  layer:
+    (_params, { clock }) =>
+    (next) => {
+      const http = spans(next)
+      const grpc = events(next, clock)
+      return (attempt, observer) => (attempt.call.protocol === 'grpc' ? grpc : http)(attempt, observer)
+    },
+}
+
+type Try<W> = Hop<Attempt<W>>
+
+const spans =
+  <W>(next: Try<W>): Try<W> =>
+  (attempt, observer) => {
     const { call } = attempt
     if (call.carriesTrace === true) return next(attempt, observer)
     const tracer = activeTracer()
@@ -40,40 +40,38 @@ export const traceTry: LayerModule<NoParams, AttemptLayer> = {
       if (!others) forward(call.ambient, attempt)
       return next(attempt, observer)
     }
-    const parent = (call.span as Context | undefined) ?? parentOf(call.ambient)
+    const parent = contextOf(attempt)
     if (others) return context.with(parent, next, undefined, attempt, observer)
     let span: Span | undefined
     try {
-      span = open(tracer, attempt, parent)
+      span = openAttempt(tracer, attempt, parent)
       inject(trace.setSpan(parent, span), call.ambient, attempt.outbox)
     } catch (error) {
       processorFailed(error)
     }
     return next(attempt, span?.isRecording() ? new AttemptSpan(span, observer) : observer)
-  },
-}
-
-function open(tracer: Tracer, attempt: Attempt<unknown>, parent: Context): Span {
-  const { call, endpoint, number } = attempt
-  const span = tracer.startSpan(spanName(call.method), { kind: SpanKind.CLIENT }, parent)
-  if (!span.isRecording()) return span
-  const { service } = call.target
-  setMethod(span, call.method)
-  span.setAttribute(URL_FULL, redactUrl(call.url ?? `http://${service}${call.path}`))
-  span.setAttribute(SERVER_ADDRESS, service)
-  if (endpoint !== undefined) {
-    span.setAttribute(SERVER_PORT, endpoint.port)
-    span.setAttribute(PEER_ADDRESS, endpoint.address)
-    span.setAttribute(PEER_PORT, endpoint.port)
   }
-  if (number > 1) span.setAttribute(RESEND_COUNT, number - 1)
-  return span
-}
 
-class AttemptSpan extends SpanObserver {
-  protected override describe(outcome: Outcome): void {
-    const status = outcome.code ?? this.status
-    if (status !== undefined) this.span.setAttribute(STATUS, status)
-    setError(this.span, outcome, 400)
+const events =
+  <W>(next: Try<W>, clock: Clock): Try<W> =>
+  (attempt, observer) => {
+    const { call } = attempt
+    const carries = call.carriesTrace === true
+    if (activeTracer() === undefined) {
+      if (!carries) forward(call.ambient, attempt)
+      return next(attempt, observer)
+    }
+    let span: Span | undefined
+    try {
+      if (!carries) inject(contextOf(attempt), call.ambient, attempt.outbox)
+      span = call.span === undefined ? undefined : trace.getSpan(call.span as Context)
+    } catch (error) {
+      processorFailed(error)
+    }
+    return next(attempt, span?.isRecording() ? new AttemptEvent(span, attempt, clock, observer) : observer)
   }
+
+/** What an attempt belongs to: the span of its call. */
+function contextOf({ call }: Attempt<unknown>): Context {
+  return (call.span as Context | undefined) ?? parentOf(call.ambient)
 }

@@ -1,26 +1,22 @@
-import { type Context, trace as otel, type Span, SpanKind } from '@opentelemetry/api'
+import { type Context, trace as otel, type Span } from '@opentelemetry/api'
 import type { Call } from '../core/call.ts'
 import type { CallLayer, Observer } from '../core/hop.ts'
 import type { LayerModule, NoParams } from '../core/module.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { parentOf } from './context.ts'
-import { setError } from './http-semantics.ts'
 import { activeTracer } from './otel.ts'
-import { processorFailed, SpanObserver } from './span-observer.ts'
+import { semanticsOf } from './semantics.ts'
+import { opened, SpanObserver } from './span-observer.ts'
 
 /**
- * An INTERNAL span around the whole logical call: waits, retries and refusals are inside it. The requests on the wire
- * are its children (`trace-try.ts`). Without an SDK, and for calls that are not sampled, it costs next to nothing.
+ * A span around the whole logical call: waits, retries and refusals are inside it. For HTTP it is INTERNAL, and the
+ * requests on the wire are its children; for gRPC it is the CLIENT span, and attempts are its events (`trace-try.ts`).
+ * Without an SDK, and for calls that are not sampled, it costs next to nothing.
  */
 export const trace: LayerModule<NoParams, CallLayer> = {
   role: 'trace',
   layer: () => (next) => (call, observer) => {
-    let span: Span | undefined
-    try {
-      span = open(call)
-    } catch (error) {
-      processorFailed(error)
-    }
+    const span = opened(open, call)
     return next(call, span === undefined ? observer : new CallSpan(span, call, observer))
   },
 }
@@ -30,11 +26,10 @@ function open(call: Call<unknown>): Span | undefined {
   const tracer = activeTracer()
   if (tracer === undefined) return undefined
   const parent: Context = parentOf(call.ambient)
-  const { service } = call.target
-  const span = tracer.startSpan(`tulle ${service}`, { kind: SpanKind.INTERNAL }, parent)
+  const span = semanticsOf(call).openCall(tracer, call, parent)
   call.span = otel.setSpan(parent, span)
   if (!span.isRecording()) return undefined
-  span.setAttribute('tulle.service', service)
+  span.setAttribute('tulle.service', call.target.service)
   span.setAttribute('tulle.route', call.route.name)
   span.setAttribute('tulle.policy.version', call.route.policyVersion)
   return span
@@ -49,9 +44,9 @@ class CallSpan extends SpanObserver {
   }
 
   protected override describe(outcome: Outcome): void {
-    const { attempts, endpoint } = this.#call
-    this.span.setAttribute('tulle.attempts', attempts)
-    if (endpoint !== undefined) this.span.setAttribute('tulle.endpoint', endpoint.id)
-    setError(this.span, outcome, 500)
+    const call = this.#call
+    this.span.setAttribute('tulle.attempts', call.attempts)
+    if (call.endpoint !== undefined) this.span.setAttribute('tulle.endpoint', call.endpoint.id)
+    semanticsOf(call).describeCall(this.span, call, outcome)
   }
 }

@@ -21,7 +21,7 @@ const onPage = (names: Iterable<string>): void => {
 
 test('every name of a span, a metric, a channel or a field on the page is a name in the code', () => {
   const names = [...written].filter((name) =>
-    /^(tulle|http|url|server|network|error|otel)\.[\w.]+$/.test(name),
+    /^(tulle|http|rpc|url|server|network|error|otel)\.[\w.]+$/.test(name),
   )
   assert.ok(names.length > 25)
   for (const name of names) assert.ok(sources.includes(`'${name}'`), `${name} is in no source`)
@@ -70,6 +70,6 @@ test('every name that a mesh at work tells is on the page', async (t) => {
 test('all instruments of the code are on the page', () => {
   const made = /(?:gauge|counter|duration)\(\s*'([\w.]+)'/g
   const names = [...sources.matchAll(made)].map(([, name]) => name as string)
-  assert.equal(names.length, 12)
+  assert.equal(names.length, 14)
   onPage(names)
 })
