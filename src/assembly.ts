@@ -25,6 +25,7 @@ import { createParser } from './policy/parse.ts'
 import type { Health } from './report.ts'
 import { createGate, type Gate } from './resilience/gate.ts'
 import { MeshRuntime } from './runtime.ts'
+import { createListen } from './server/listen.ts'
 import { buildEndpoint, policyPieces } from './stack.ts'
 import { attachAccessLog } from './telemetry/access-log.ts'
 import { EventBus } from './telemetry/events.ts'
@@ -124,6 +125,8 @@ export function assemble(config: Config, whole: Whole): Assembly {
       else registrar?.leave(listener)
     },
     newcomer: (service: string) => newcomers.wait(service),
+    listen: createListen,
+    nearest,
     retire: async ({ listener }: DrainingServer) => {
       if (listener === undefined || registrar === undefined) return
       const delayMs = leavingDelayMs(config, member)

@@ -11,7 +11,10 @@ import type { Route, ServicePlan, Snapshot } from './core/plan.ts'
 import type { Clock, Logger, Random } from './core/ports.ts'
 import type {
   DrainingServer,
+  Guest,
   LifecycleState,
+  Listening,
+  ListenOptions,
   PathMode,
   Runtime,
   ServerRegistry,
@@ -43,6 +46,9 @@ export interface World {
   readonly onServer: (server: DrainingServer, event: 'added' | 'removed') => void
   readonly endpoints: Endpoints
   newcomer(service: string): Promise<void> | undefined
+  nearest(name: string, names: Iterable<string>): string | undefined
+  /** The server room's way to listen for other protocols than HTTP/1.1, for the runtime it is given. */
+  readonly listen: (runtime: Runtime) => (options: ListenOptions, guest: Guest) => Promise<Listening>
   /** Takes a server out of the registry, and waits until callers know. */
   retire(server: DrainingServer): Promise<void>
   /** Where inbound layers keep what they count. */
@@ -69,6 +75,7 @@ export class MeshRuntime implements Runtime {
   readonly identity: Identity | undefined
   readonly inboundMtls: MtlsMode
   readonly servers: Servers
+  readonly listen: (options: ListenOptions, guest: Guest) => Promise<Listening>
   readonly #world: World
   #snapshot: Snapshot
   #stacks = new Map<Route, Built<Call<unknown>>>()
@@ -91,6 +98,7 @@ export class MeshRuntime implements Runtime {
     this.identity = world.identity
     this.inboundMtls = world.inboundMtls
     this.servers = new Servers(world.onServer)
+    this.listen = world.listen(this)
   }
 
   get snapshot(): Snapshot {
@@ -115,6 +123,10 @@ export class MeshRuntime implements Runtime {
 
   newcomer(service: string): Promise<void> | undefined {
     return this.#world.newcomer(service)
+  }
+
+  nearest(name: string, names: Iterable<string>): string | undefined {
+    return this.#world.nearest(name, names)
   }
 
   retire(server: DrainingServer): Promise<void> {

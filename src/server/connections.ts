@@ -3,15 +3,17 @@ import { stormError } from '../core/errors.ts'
 import type { ServerLimits } from './limits.ts'
 import { refuseRaw } from './refuse.ts'
 
+type SocketLimits = Pick<ServerLimits, 'maxConnections' | 'maxConnectionsPerPeer'>
+
 /** Every open socket of a server, upgraded ones included, counted in all and per remote address. */
 export class Connections {
-  readonly #limits: ServerLimits
+  readonly #limits: SocketLimits
   readonly #open = new Set<Socket>()
   readonly #perPeer = new Map<string, number>()
   readonly #silent: boolean
 
   /** @param silent a plaintext word would only confuse who expects TLS */
-  constructor(limits: ServerLimits, silent = false) {
+  constructor(limits: SocketLimits, silent = false) {
     this.#limits = limits
     this.#silent = silent
   }

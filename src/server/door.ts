@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { PeerIdentity } from '../core/call.ts'
 import { isMeshError, MeshError, stormError } from '../core/errors.ts'
 import type { Identity, MtlsMode } from '../core/identity.ts'
@@ -48,8 +48,7 @@ export class Door {
   }
 
   /** Who brings this request, or why it is refused; then its connection must end. */
-  caller(req: IncomingMessage): PeerIdentity | MeshError {
-    const { socket } = req
+  caller(socket: Socket): PeerIdentity | MeshError {
     if (this.mode === 'disable') return { address: socket.remoteAddress }
     const secured = securedOf(socket)
     if (secured === undefined) return this.#plaintext(socket.remoteAddress)
@@ -60,8 +59,8 @@ export class Door {
   }
 
   /** Whether a connection has lived long enough to be replaced. */
-  old(req: IncomingMessage): boolean {
-    const secured = securedOf(req.socket)
+  old(socket: Socket): boolean {
+    const secured = securedOf(socket)
     return secured !== undefined && this.#runtime.clock.now() >= secured.closeAtMs
   }
 

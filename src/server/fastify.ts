@@ -12,11 +12,11 @@ import type { MtlsMode } from '../core/identity.ts'
 import { type HasRuntime, RUNTIME, type Runtime } from '../core/runtime.ts'
 import { standaloneDoor } from './door.ts'
 import { DrainingHttp } from './draining-http.ts'
-import { comeToRest } from './http.ts'
 import { answerClientError, limitedServer, limitedServerOf } from './http-server.ts'
 import { handle, handleUpgrade, type InboundOptions, inboundCall } from './inbound.ts'
 import type { ServerLimits } from './limits.ts'
 import type { MeshRequest } from './mesh-request.ts'
+import { comeToRest } from './serving.ts'
 
 export type { MeshRequest } from './mesh-request.ts'
 

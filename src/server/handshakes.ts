@@ -11,6 +11,13 @@ import { handshakeReason } from './handshake-reason.ts'
 import { kindOf, RefusalLog } from './refusal-log.ts'
 import { remember, type Secured } from './secured.ts'
 
+export interface HandshakeOptions {
+  /** For the whole handshake, its first byte included, in milliseconds. */
+  readonly handshakeMs: number
+  /** The protocols that may be agreed upon. */
+  readonly alpn: readonly string[]
+}
+
 /** Of the time for a handshake, the share in which the first byte must come: a TLS client speaks at once. */
 export const FIRST_BYTE_SHARE = 0.4
 
@@ -32,14 +39,13 @@ export class Handshakes {
   #underWay = 0
 
   /**
-   * @param handshakeMs for the whole handshake, its first byte included
    * @param accepted gets every socket whose peer is verified and judged good
    * @throws TULLE_CONFIG on a version of Node that this does not work with
    */
   constructor(
     runtime: Runtime,
     identity: Identity,
-    handshakeMs: number,
+    { handshakeMs, alpn }: HandshakeOptions,
     accepted: (socket: TLSSocket) => void,
   ) {
     this.#runtime = runtime
@@ -49,7 +55,7 @@ export class Handshakes {
     this.#tls = createServer({
       requestCert: true,
       rejectUnauthorized: true,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [...alpn],
       handshakeTimeout: Math.max(1, handshakeMs * (1 - FIRST_BYTE_SHARE)),
     })
     demandContextField(this.#tls)
@@ -158,8 +164,10 @@ export class Handshakes {
     for (const [socket, secured] of this.#open) {
       const objection = change === 'trust' ? objectionTo(this.#identity, secured) : undefined
       if (objection !== undefined) this.#refuse(objection.message, { code: objection.code }, socket)
-      else if (secured.generation !== generation)
+      else if (secured.generation !== generation) {
         secured.closeAtMs = closeAfterRenewal(secured.closeAtMs, clock.now(), random)
+        secured.onSooner?.()
+      }
     }
   }
 }

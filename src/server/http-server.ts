@@ -5,10 +5,10 @@ import { MeshError } from '../core/errors.ts'
 import type { MtlsMode } from '../core/identity.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { Connections } from './connections.ts'
-import { Door, listenerMode, plaintextRefused } from './door.ts'
+import { Door, listenerMode } from './door.ts'
 import { DrainingHttp } from './draining-http.ts'
-import { firstByte, TLS_HANDSHAKE } from './first-byte.ts'
-import { FIRST_BYTE_SHARE, Handshakes } from './handshakes.ts'
+import { guard } from './guard.ts'
+import type { Handshakes } from './handshakes.ts'
 import { DEFAULT_LIMITS, type ServerLimits } from './limits.ts'
 import { refuseRaw, wasAnsweredEarly } from './refuse.ts'
 
@@ -81,33 +81,18 @@ function admitConnections(
     for (const listener of listeners) listener.call(server, socket)
   }
   server.removeAllListeners('connection')
-  const { identity } = runtime
-  if (mtls === 'disable' || identity === undefined) {
-    server.on('connection', (socket: Socket) => {
-      if (connections.admit(socket)) parse(socket)
-    })
-    return undefined
-  }
-  const handshakes = new Handshakes(runtime, identity, handshakeTimeoutMs, parse)
-  server.on('listening', () => handshakes.watch())
-  server.on('close', () => handshakes.close())
-  server.on('connection', (socket: Socket) => {
-    if (!connections.admit(socket)) return
-    firstByte(socket, runtime.clock, handshakeTimeoutMs * FIRST_BYTE_SHARE, (byte) => {
-      if (byte === TLS_HANDSHAKE) handshakes.begin(socket)
-      else if (mtls === 'permissive') parse(socket)
-      else refusePlaintext(handshakes, socket)
-    })
+  return guard(runtime, server, {
+    connections,
+    mtls,
+    handshakeMs: handshakeTimeoutMs,
+    alpn: ['http/1.1'],
+    accepted: parse,
+    turnAway: (socket, error) => {
+      // What is left unread would turn the end into a reset, and the caller would never see the reason.
+      socket.resume()
+      refuseRaw(socket, error)
+    },
   })
-  return handshakes
-}
-
-function refusePlaintext(handshakes: Handshakes, socket: Socket): void {
-  const error = plaintextRefused()
-  handshakes.tell('The peer came in plaintext.', error.code, { socket, counted: error.code })
-  // What is left unread would turn the end into a reset, and the caller would never see the reason.
-  socket.resume()
-  refuseRaw(socket, error)
 }
 
 /** Answers what Node could not parse, where an answer cannot be taken for another request's. */

@@ -1,7 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { MeshError } from '../core/errors.ts'
 import type { MtlsMode } from '../core/identity.ts'
 import type { PathMode, Runtime } from '../core/runtime.ts'
 import { type Application, type Served, served, upgradeOf } from './application.ts'
@@ -10,7 +9,7 @@ import { answerClientError, limitedServer } from './http-server.ts'
 import { handle, handleUpgrade, type InboundOptions } from './inbound.ts'
 import type { ServerLimits } from './limits.ts'
 import { checkServeOptions } from './serve-options.ts'
-import { shutdownOn } from './signals.ts'
+import { listening, type Serving } from './serving.ts'
 
 export interface ServeOptions {
   /** Default 0: any free port. */
@@ -41,9 +40,6 @@ export interface MeshServer {
   close(options?: { readonly graceMs?: number | undefined }): Promise<void>
 }
 
-const DEFAULT_SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM']
-const DEFAULT_GRACE_MS = 30_000
-
 /**
  * `mesh.serve`: puts the inbound stack around an application, listens once the mesh is ready, and takes part in its
  * drain.
@@ -63,20 +59,8 @@ export function createServe(
       track: draining,
       door,
     })
-    await runtime.whenReady()
-    await listening(server, options)
-    draining.listensAs(mtls)
-    if (runtime.state === 'draining' || runtime.state === 'closed') {
-      // Nobody will drain it any more.
-      await comeToRest(runtime, draining, 0)
-      const message = 'mesh.serve began to listen when the mesh was already shutting down.'
-      throw new MeshError('TULLE_CLOSED', message, { layer: 'server' })
-    }
-    server.on('error', (error) => runtime.log.error('the server failed', { error }))
-    runtime.servers.add(draining)
-    const { signals = DEFAULT_SIGNALS, graceMs } = options
-    const forget = signals === false ? () => {} : shutdownOn(runtime, signals, graceMs)
-    return new Serving(runtime, server, draining, graceMs ?? DEFAULT_GRACE_MS, forget)
+    const serving = await listening(runtime, server, draining, mtls, options)
+    return new MeshServing(serving, mtls)
   }
 }
 
@@ -114,66 +98,24 @@ function connect(
   })
 }
 
-function listening(server: Server, { port = 0, host }: ServeOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
-      server.removeListener('error', reject)
-      resolve()
-    })
-  })
-}
-
-class Serving implements MeshServer {
+class MeshServing implements MeshServer {
   readonly port: number
   readonly url: string
-  readonly #runtime: Runtime
-  readonly #address: AddressInfo
-  readonly #draining: DrainingHttp
-  readonly #graceMs: number
-  readonly #forget: () => void
-  #closing: Promise<void> | undefined
+  readonly #serving: Serving
 
-  constructor(runtime: Runtime, server: Server, draining: DrainingHttp, graceMs: number, forget: () => void) {
-    this.#runtime = runtime
-    this.#address = server.address() as AddressInfo
-    this.#draining = draining
-    this.#graceMs = graceMs
-    this.#forget = forget
-    this.port = this.#address.port
-    const scheme = draining.listener?.mtls === 'strict' ? 'https' : 'http'
-    this.url = `${scheme}://${reachable(this.#address)}:${this.port}`
-    server.once('close', () => {
-      forget()
-      runtime.servers.remove(draining)
-    })
+  constructor(serving: Serving, mtls: MtlsMode) {
+    this.#serving = serving
+    this.port = serving.port
+    this.url = `${mtls === 'strict' ? 'https' : 'http'}://${reachable(serving.address())}:${this.port}`
   }
 
   address(): AddressInfo {
-    return this.#address
+    return this.#serving.address()
   }
 
-  close({ graceMs = this.#graceMs }: { readonly graceMs?: number | undefined } = {}): Promise<void> {
-    this.#closing ??= this.#close(graceMs)
-    return this.#closing
+  close(options?: { readonly graceMs?: number | undefined }): Promise<void> {
+    return this.#serving.close(options)
   }
-
-  async #close(graceMs: number): Promise<void> {
-    await comeToRest(this.#runtime, this.#draining, graceMs)
-    this.#forget()
-    this.#runtime.servers.remove(this.#draining)
-  }
-}
-
-/** The drain of one server by itself: out of the registry first, accepting until its callers know. */
-export async function comeToRest(runtime: Runtime, draining: DrainingHttp, graceMs: number): Promise<void> {
-  draining.announce()
-  await runtime.retire?.(draining)
-  const grace = new AbortController()
-  const disarm = runtime.clock.after(graceMs, () => grace.abort())
-  await draining.finish(grace.signal)
-  disarm()
-  draining.destroy()
 }
 
 function reachable({ address, family }: AddressInfo): string {

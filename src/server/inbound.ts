@@ -97,7 +97,7 @@ function callerOf(
   { door }: InboundOptions,
 ): PeerIdentity | MeshError {
   if (door === undefined) return { address: req.socket.remoteAddress }
-  const caller = door.caller(req)
+  const caller = door.caller(req.socket)
   if (isMeshError(caller)) announceRefused(runtime, req, caller)
   return caller
 }
@@ -162,7 +162,7 @@ function enter(
   req.mesh = exchange.mesh
   ;(req as Handled)[HANDLED] = call
   options.track?.add(exchange)
-  if (door?.old(req)) exchange.lastOfConnection()
+  if (door?.old(req.socket)) exchange.lastOfConnection()
   exchange.enter(hop, call)
 }
 

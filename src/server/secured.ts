@@ -11,6 +11,8 @@ export interface Secured {
   readonly generation: number
   /** When an answer shall ask for a new connection, in `Clock.now()` milliseconds. */
   closeAtMs: number
+  /** Told when `closeAtMs` has come nearer. */
+  onSooner?: (() => void) | undefined
 }
 
 /** By socket, of every listener in this process: what stands here was verified by us, and by nobody else. */

@@ -36,16 +36,34 @@ const OPTIONS: Readonly<Record<string, Accepted>> = {
   limits: { accepts: 'an object of limits', is: (value) => typeof value === 'object' && value !== null },
 }
 
+const { paths: _, ...LISTEN_OPTIONS } = OPTIONS
+const CONNECTION_LIMITS = ['handshakeTimeoutMs', 'maxConnections', 'maxConnectionsPerPeer']
+
 /**
  * Refuses options that would otherwise mean nothing, or fail somewhere else.
  * @throws {MeshError} TULLE_CONFIG naming the option, its value and what is accepted
  */
 export function checkServeOptions(options: object): void {
-  check('serve', options, OPTIONS)
-  const { limits } = options as { limits?: object }
-  if (limits === undefined) return
-  const each = Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, COUNT]))
-  check('serve limits', limits, each)
+  checkAll(options, OPTIONS, Object.keys(DEFAULT_LIMITS))
+}
+
+/**
+ * The same for servers of another protocol than HTTP.
+ * @throws {MeshError} TULLE_CONFIG naming the option, its value and what is accepted
+ */
+export function checkListenOptions(options: object): void {
+  checkAll(options, LISTEN_OPTIONS, CONNECTION_LIMITS)
+}
+
+function checkAll(
+  options: object,
+  known: Readonly<Record<string, Accepted>>,
+  limits: readonly string[],
+): void {
+  check('serve', options, known)
+  const { limits: given } = options as { limits?: object }
+  if (given !== undefined)
+    check('serve limits', given, Object.fromEntries(limits.map((name) => [name, COUNT])))
 }
 
 function check(where: string, options: object, known: Readonly<Record<string, Accepted>>): void {
