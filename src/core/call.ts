@@ -55,6 +55,11 @@ export interface Call<W> {
    * `head`, or once the request was `sent`.
    */
   covers: 'call' | 'head' | 'sent'
+  /**
+   * An attempt has a connection and takes what the caller sends. Asked when a built-in bound to `sent` passes: a long
+   * upload is not `sent` for as long as it lasts, and yet has got through.
+   */
+  readonly underway?: boolean | undefined
   /** What the built-in bound covers where nobody asked for a deadline; default `head`. `nothing`: there is none. */
   readonly builtInCovers?: 'head' | 'sent' | 'nothing' | undefined
   /** Which calls go with the caller where the route does not say; default `safe`. */

@@ -7,7 +7,7 @@ import type { PolicyPiece } from '../core/piece.ts'
 import type { Clock } from '../core/ports.ts'
 import { duration } from '../core/units.ts'
 
-/** How long a call may wait for its head where nobody said anything, in milliseconds (Envoy's route default). */
+/** How long a call may wait for its head, or until it is sent, where nobody said anything, in milliseconds (Envoy's route default). */
 export const BUILT_IN_TIMEOUT_MS = 15_000
 /** How long the body of a call may take that outlived the request it belonged to and has no timeout of its own, in milliseconds. */
 const LEFT_BEHIND_MS = 300_000
@@ -25,7 +25,8 @@ export const timeoutPiece: PolicyPiece<number | undefined> = {
 /**
  * The promise made to the caller. What it says, strongest first: the call's own option replaces the route's
  * `timeout`; the deadline inherited from the request being handled caps either (SEMANTICS 2.23). Each of these runs
- * to the last byte. Where none was given, 15 s to the head. An answer without a natural end disarms at its head
+ * to the last byte. Where none was given, 15 s to the head; or, where the protocol knows no time-out of its own (gRPC),
+ * until the call is sent or at least under way, and then nothing; or nothing at all (`Call.builtInCovers`). An answer without a natural end disarms at its head
  * whatever was asked: the leaf's idle limits take over (ARCHITECTURE 9). Once the request being handled is answered
  * its deadline binds the calls left behind no longer, and what they would have had without it applies.
  *
@@ -44,6 +45,7 @@ function deadlineLayer(timeoutMs: number | undefined, clock: Clock): CallLayer {
       const now = clock.now()
       const rule = apply(call, timeoutMs, now)
       const leftMs = call.deadline - now
+      if (leftMs === Number.POSITIVE_INFINITY) return next(call, observer)
       if (leftMs <= 0) {
         const error = passed(call, rule, 0)
         observer.end({
@@ -70,10 +72,25 @@ function ownRule(call: Call<unknown>, timeoutMs: number | undefined): Rule {
   return timeoutMs === undefined ? 'built-in' : 'route'
 }
 
+/** Writes what the call itself and its route say; `builtInMs` where neither says anything. Returns the time from its start. */
+function applyOwn(
+  call: Call<unknown>,
+  rule: Rule,
+  timeoutMs: number | undefined,
+  builtInMs: number,
+  startedMs: number,
+): number {
+  const ms = call.options.timeoutMs ?? timeoutMs ?? builtInMs
+  call.deadline = startedMs + ms
+  call.covers = rule !== 'built-in' ? 'call' : (call.builtInCovers ?? 'head') === 'head' ? 'head' : 'sent'
+  return ms
+}
+
 /** Writes the deadline onto the call and says where it comes from. */
 function apply(call: Call<unknown>, timeoutMs: number | undefined, now: number): Rule {
   let rule = ownRule(call, timeoutMs)
-  call.deadline = now + (call.options.timeoutMs ?? timeoutMs ?? BUILT_IN_TIMEOUT_MS)
+  const builtInMs = call.builtInCovers === 'nothing' ? Number.POSITIVE_INFINITY : BUILT_IN_TIMEOUT_MS
+  applyOwn(call, rule, timeoutMs, builtInMs, now)
   const { deadline, scope } = call.ambient
   if (
     deadline !== undefined &&
@@ -82,8 +99,8 @@ function apply(call: Call<unknown>, timeoutMs: number | undefined, now: number):
   ) {
     rule = 'inherited'
     call.deadline = deadline
+    call.covers = 'call'
   }
-  call.covers = rule === 'built-in' ? 'head' : 'call'
   return rule
 }
 
@@ -95,6 +112,7 @@ class Watch implements Observer {
   readonly #call: Call<unknown>
   #rule: Rule
   #ms: number
+  #sent = false
   #delivered = false
   readonly #startedMs: number
   readonly #own: { readonly timeoutMs: number | undefined; readonly clock: Clock }
@@ -119,18 +137,26 @@ class Watch implements Observer {
   readonly fire = (): void => {
     if (this.#rule === 'inherited' && this.#call.ambient.scope?.finished === true && this.#leftBehind())
       return
+    if (this.#call.covers === 'sent' && this.#call.underway === true) {
+      this.#release()
+      return
+    }
     this.cancel({ kind: 'deadline', error: passed(this.#call, this.#rule, this.#ms) })
   }
 
   sent(): void {
+    this.#sent = true
+    if (this.#call.covers === 'sent') this.#release()
     this.#up.sent?.()
   }
 
   head(outcome: Outcome): 'deliver' | 'discard' {
     const disposition = this.#up.head(outcome)
     this.#delivered = disposition === 'deliver'
-    if (disposition === 'deliver' && (this.#call.covers === 'head' || outcome.streaming === true))
-      this.disarm()
+    if (disposition === 'discard') return disposition
+    const { covers } = this.#call
+    if (covers === 'sent') this.#release()
+    else if (covers === 'head' || outcome.streaming === true) this.disarm()
     return disposition
   }
 
@@ -139,19 +165,29 @@ class Watch implements Observer {
     this.#up.end(outcome)
   }
 
+  /** It has got through: whatever it takes from here on is nobody's fault. */
+  #release(): void {
+    this.disarm()
+    this.#call.deadline = Number.POSITIVE_INFINITY
+  }
+
   /** Falls back to the call's own rule; false where by that one too its time is up. */
   #leftBehind(): boolean {
     const call = this.#call
     const { timeoutMs, clock } = this.#own
     this.#rule = ownRule(call, timeoutMs)
-    const builtIn = this.#delivered ? LEFT_BEHIND_MS : BUILT_IN_TIMEOUT_MS
-    this.#ms = call.options.timeoutMs ?? timeoutMs ?? builtIn
-    call.deadline = this.#startedMs + this.#ms
-    call.covers = this.#rule === 'built-in' ? 'head' : 'call'
+    this.#ms = applyOwn(call, this.#rule, timeoutMs, this.#builtInMs(), this.#startedMs)
     const leftMs = call.deadline - clock.now()
     if (leftMs <= 0) return false
-    this.disarm = clock.after(leftMs, this.fire)
+    if (leftMs !== Number.POSITIVE_INFINITY) this.disarm = clock.after(leftMs, this.fire)
     return true
+  }
+
+  #builtInMs(): number {
+    const { builtInCovers = 'head' } = this.#call
+    if (builtInCovers === 'head') return this.#delivered ? LEFT_BEHIND_MS : BUILT_IN_TIMEOUT_MS
+    const through = builtInCovers === 'nothing' || this.#sent || this.#delivered
+    return through ? Number.POSITIVE_INFINITY : BUILT_IN_TIMEOUT_MS
   }
 }
 
@@ -169,6 +205,8 @@ function passed(call: Call<unknown>, rule: Rule, ms: number): MeshError {
 function sentence(call: Call<unknown>, rule: Rule, ms: number): string {
   if (rule === 'call') return `not finished within ${ms} ms (the call's own timeout)`
   if (rule === 'route') return `not finished within ${ms} ms (the timeout of route ${call.route.name})`
+  if (rule === 'built-in' && call.covers === 'sent')
+    return `not sent within ${ms} ms (the built-in bound; no deadline was set)`
   if (rule === 'built-in') return `no head within ${ms} ms (the built-in bound; no timeout was set)`
   return ms === 0
     ? 'the time inherited from the request being handled had already run out'

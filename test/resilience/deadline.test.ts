@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { z } from 'zod'
 import type { Ambient } from '../../src/core/ambient.ts'
 import type { Call } from '../../src/core/call.ts'
@@ -7,10 +7,13 @@ import { deadline, timeoutPiece } from '../../src/resilience/deadline.ts'
 import { layerContract } from '../contract/layer.ts'
 import { makeCall, makeDeps } from '../kit/builders.ts'
 import { Recorder, ScriptedHop } from '../kit/hops.ts'
-import { ok } from '../kit/outcomes.ts'
+import { ok, undecided } from '../kit/outcomes.ts'
 
 layerContract('deadline with a timeout', 'call', (deps) => deadline.layer(100, deps)!)
 layerContract('deadline built in', 'call', (deps) => deadline.layer(undefined, deps)!)
+layerContract('deadline until it is sent', 'call', (deps) => deadline.layer(undefined, deps)!, {
+  call: (n) => ({ builtInCovers: (['sent', 'nothing', 'head'] as const)[n % 3], underway: n % 2 === 0 }),
+})
 layerContract('deadline inherited', 'call', (deps) => deadline.layer(500, deps)!, {
   call: (n, { clock }) => ({ ambient: { deadline: clock.now() + ((n + 1) % 3) * 50 } }),
 })
@@ -193,4 +196,101 @@ test('a head that comes after the request was answered disarms what was left beh
   assert.equal(top.ended, false)
   below.last.end(ok())
   assert.equal(clock.armed, 0)
+})
+
+describe('a call whose built-in bound ends as soon as it is sent', () => {
+  const sent = { protocol: 'grpc', builtInCovers: 'sent' } as const
+
+  test('has 15 s to be sent, and then no bound: nothing is armed', () => {
+    const { clock, below, call, top, send } = scene(undefined, sent)
+    send()
+    assert.equal(call.deadline, clock.now() + 15_000)
+    assert.equal(call.covers, 'sent')
+    clock.advance(14_999)
+    below.last.sent()
+    assert.equal(call.deadline, Number.POSITIVE_INFINITY)
+    assert.equal(clock.armed, 0)
+    clock.advance(3_600_000)
+    assert.equal(top.ended, false)
+    below.last.answer(ok())
+    assert.equal(top.outcome?.class, 'success')
+  })
+
+  test('is released by its head too, where the answer overtakes the request', () => {
+    const { clock, below, call, send } = scene(undefined, sent)
+    send()
+    below.last.head(undecided())
+    assert.equal(call.deadline, Number.POSITIVE_INFINITY)
+    assert.equal(clock.armed, 0)
+    below.last.end(ok())
+  })
+
+  test('ends where nothing takes it, and says that it was never sent', () => {
+    const { clock, below, top, send } = scene(undefined, sent)
+    send()
+    clock.advance(15_000)
+    assert.equal(below.last.cancelledBy?.kind, 'deadline')
+    assert.equal(
+      top.outcome?.error?.message,
+      'orders: not sent within 15000 ms (the built-in bound; no deadline was set)',
+    )
+  })
+
+  test('is not ended while it uploads', () => {
+    const { clock, call, top, send } = scene(undefined, { ...sent, underway: true })
+    send()
+    clock.advance(60_000)
+    assert.equal(top.ended, false)
+    assert.equal(call.deadline, Number.POSITIVE_INFINITY)
+    assert.equal(clock.armed, 0)
+  })
+
+  test('keeps every bound that somebody asked for', () => {
+    for (const [timeoutMs, more, words] of [
+      [200, {}, /the timeout of route/],
+      [undefined, { options: { timeoutMs: 200 } }, /the call's own timeout/],
+      [undefined, { ambient: { deadline: 1_000_200 } }, /inherited deadline/],
+    ] as const) {
+      const { clock, below, call, top, send } = scene(timeoutMs, { ...sent, underway: true, ...more })
+      send()
+      below.last.sent()
+      below.last.head(undecided())
+      assert.equal(call.covers, 'call')
+      clock.advance(200)
+      assert.match(top.outcome?.error?.message ?? '', words)
+    }
+  })
+
+  test('has no bound left where it was sent for a request that is answered by now, and 15 s where it was not', () => {
+    for (const wasSent of [true, false]) {
+      const scope = { finished: false, cancelled: false, onCancel: () => () => {} }
+      const { clock, below, top, send } = scene(undefined, {
+        ...sent,
+        ambient: { deadline: 1_000_080, scope },
+      })
+      send()
+      if (wasSent) below.last.sent()
+      scope.finished = true
+      clock.advance(14_999)
+      assert.equal(top.ended, false)
+      clock.advance(1)
+      assert.equal(top.ended, !wasSent)
+      assert.equal(clock.armed, 0)
+    }
+  })
+})
+
+test('a call that waits as long as it takes has no built-in bound, and those that were asked for', () => {
+  const waiting = { protocol: 'grpc', builtInCovers: 'nothing' } as const
+  const { clock, below, call, top, send } = scene(undefined, waiting)
+  send()
+  assert.equal(call.deadline, Number.POSITIVE_INFINITY)
+  assert.equal(clock.armed, 0)
+  clock.advance(3_600_000)
+  assert.equal(top.ended, false)
+  below.last.answer(ok())
+  const bounded = scene(undefined, { ...waiting, options: { timeoutMs: 100 } })
+  bounded.send()
+  bounded.clock.advance(100)
+  assert.match(bounded.top.outcome?.error?.message ?? '', /within 100 ms \(the call's own timeout\)/)
 })
