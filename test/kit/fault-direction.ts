@@ -6,8 +6,11 @@ import type { Socket } from 'node:net'
  */
 export interface Fault {
   readonly direction: 'request' | 'response'
-  /** Default 0, the first exchange on the connection. */
-  readonly turn?: number
+  /**
+   * Default 0, the first exchange on the connection. `whole`: bytes are counted from the connection's first, whoever spoke
+   * in between, for protocols that do not take turns.
+   */
+  readonly turn?: number | 'whole'
   /** So many bytes of this turn pass, then it strikes; the byte must arrive for anything to happen. 0: none passes. */
   readonly byte: number
   /** `silence`: the connection stays and nothing passes any more. `drip`: one byte every `ms`. `delay`: once. */
@@ -25,6 +28,7 @@ export class Direction {
   #waiting: Fault[]
   #turn = 0
   #passed = 0
+  #passedInAll = 0
   #silent = false
   #dripMs = 0
   #held: Buffer[] = []
@@ -79,7 +83,7 @@ export class Direction {
       this.#write(chunk)
       return
     }
-    const split = Math.max(0, fault.byte - this.#passed)
+    const split = Math.max(0, fault.byte - this.#passedFor(fault))
     if (split > 0) this.#write(chunk.subarray(0, split))
     this.#waiting = this.#waiting.filter((other) => other !== fault)
     this.#apply(fault, chunk.subarray(split))
@@ -87,10 +91,14 @@ export class Direction {
 
   #due(length: number): Fault | undefined {
     return this.#waiting.find((fault) => {
-      if ((fault.turn ?? 0) !== this.#turn) return false
-      const reach = this.#passed + length
+      if (fault.turn !== 'whole' && (fault.turn ?? 0) !== this.#turn) return false
+      const reach = this.#passedFor(fault) + length
       return fault.eager === true ? fault.byte <= reach : fault.byte < reach
     })
+  }
+
+  #passedFor({ turn }: Fault): number {
+    return turn === 'whole' ? this.#passedInAll : this.#passed
   }
 
   #apply(fault: Fault, rest: Buffer): void {
@@ -132,6 +140,7 @@ export class Direction {
 
   #write(chunk: Buffer): void {
     this.#passed += chunk.length
+    this.#passedInAll += chunk.length
     if (!this.#to.write(chunk)) this.#from.pause()
   }
 }

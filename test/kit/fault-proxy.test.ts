@@ -126,3 +126,14 @@ test('a full accept queue neither accepts nor refuses', async (t) => {
     code: 'UND_ERR_CONNECT_TIMEOUT',
   })
 })
+
+test('a fault of the whole connection counts its bytes from the first, whoever spoke in between', async (t) => {
+  const { caller, once, ledger } = await setUp(t)
+  once({ faults: [{ direction: 'response', turn: 'whole', byte: 30_000, action: 'fin' }] })
+  const seen = await Promise.all([0, 1, 2].map(() => caller.ask({ ledger: { bytes: 12_000 } })))
+  assert.deepEqual(
+    seen.map(({ complete }) => complete),
+    [true, true, false],
+  )
+  assert.equal(ledger.totals.requests, 3)
+})
