@@ -41,6 +41,8 @@ export interface Runtime {
    * Undefined: there is nothing to wait for.
    */
   newcomer?(service: string): Promise<void> | undefined
+  /** The name somebody may have meant, for errors. */
+  nearest?(name: string, names: Iterable<string>): string | undefined
   /** Waits for `start()` where it is under way; rejects with TULLE_CLOSED after `close()`. */
   whenReady(): Promise<void>
   /** Who we are; undefined where the mesh has no identity and everything is plaintext. */

@@ -11,7 +11,7 @@ export function allPieces(modules: readonly AnyPiece[]): readonly AnyPiece[] {
 }
 
 const MAX_ROUTES = 256
-const SERVICE_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+export const SERVICE_NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 export const SERVICE_NAME_ACCEPTS =
   'expected a service name: lower-case letters, digits and inner hyphens, at most 63'
 
