@@ -1,4 +1,9 @@
-import type { CallCredentials, ChannelOptions, Metadata, StatusObject } from '@grpc/grpc-js'
+import type { CallCredentials, ChannelInterface, ChannelOptions, Metadata, StatusObject } from '@grpc/grpc-js'
+
+/** grpc-js's `AuthContext`, which it does not export by name. */
+export type AuthContext = NonNullable<
+  ReturnType<ReturnType<ChannelInterface['createCall']>['getAuthContext']>
+>
 
 /**
  * The wire of a gRPC call: what the application's side and an attempt know of each other. Verdicts go through the
@@ -36,8 +41,13 @@ export interface Link {
    * @param flags grpc-js's write flags
    */
   write(message: Buffer, flags: number | undefined, accepted: () => void): void
-  /** No message follows. Called once, after the last was accepted. */
+  /**
+   * No message follows. Called once, after the last was written; it may not have been accepted yet, so that both can go in
+   * one frame.
+   */
   halfClose(): void
   /** The application has room for one more message. */
   read(): void
+  /** What grpc-js says of the connection; absent before 1.13. */
+  authContext?(): AuthContext | null
 }

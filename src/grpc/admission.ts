@@ -1,0 +1,107 @@
+import { MeshError } from '../core/errors.ts'
+import type { ServicePlan } from '../core/plan.ts'
+import type { Runtime } from '../core/runtime.ts'
+import { resolveName } from '../policy/names.ts'
+import type { MeshCall } from './mesh-call.ts'
+
+/** How long a call waits for `mesh.start()` where it has no deadline, in milliseconds. */
+const START_WAIT_MS = 15_000
+/** How often a call that waits for ready looks whether its service has become known, in milliseconds. */
+const LOOK_AGAIN_MS = 1000
+
+/**
+ * Finds the route of calls to one service. In the tick of the call where the mesh is ready and knows the service; else
+ * the call waits: for `start()`, for a name that has just begun to listen, and with `waitForReady` for any name as long
+ * as it has time.
+ */
+export class Admission {
+  readonly #runtime: Runtime
+  readonly #service: string
+  readonly #waiting = new Set<MeshCall>()
+
+  constructor(runtime: Runtime, service: string) {
+    this.#runtime = runtime
+    this.#service = service
+  }
+
+  admit(call: MeshCall): void {
+    const { state } = this.#runtime
+    if (state === 'closed') call.refuse(closedMesh())
+    else if (state === 'idle' || state === 'starting') void this.#wait(call, true)
+    else if (!this.#launch(call)) void this.#wait(call, false)
+  }
+
+  /** Ends the calls that are still waiting. */
+  close(error: unknown): void {
+    for (const call of this.#waiting) call.refuse(error)
+  }
+
+  #launch(call: MeshCall): boolean {
+    const plan = this.#plan()
+    if (plan === undefined) return false
+    const route = plan.route('POST', call.method, 'grpc')
+    call.launch(route, this.#runtime.stackFor(route, 'grpc'))
+    return true
+  }
+
+  /** The time spent here is part of what the call has. */
+  async #wait(call: MeshCall, start: boolean): Promise<void> {
+    let late = start ? notStarted : () => this.#unknown()
+    const leftMs = call.leftMs()
+    const patienceMs = call.waitForReady ? Number.POSITIVE_INFINITY : START_WAIT_MS
+    const disarm = this.#after(Math.min(leftMs, patienceMs), () => call.refuse(late()))
+    this.#waiting.add(call)
+    try {
+      if (start) await this.#runtime.whenReady()
+      late = () => this.#unknown()
+      if (this.#plan() === undefined) await this.#runtime.newcomer?.(this.#service)
+      while (call.waitForReady && !call.over && this.#plan() === undefined) await this.#pause()
+    } catch (error) {
+      call.refuse(error)
+    } finally {
+      disarm()
+      this.#waiting.delete(call)
+    }
+    if (!call.over && !this.#launch(call)) call.refuse(this.#unknown())
+  }
+
+  #after(ms: number, fn: () => void): () => void {
+    return ms === Number.POSITIVE_INFINITY ? () => {} : this.#runtime.clock.after(Math.max(0, ms), fn)
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => void this.#runtime.clock.after(LOOK_AGAIN_MS, resolve))
+  }
+
+  #plan(): ServicePlan | undefined {
+    const known = this.#runtime.plan(this.#service)
+    if (known !== undefined) return known
+    const resolved = this.#resolve()
+    return resolved !== undefined && 'plan' in resolved ? resolved.plan : undefined
+  }
+
+  #unknown(): MeshError {
+    const resolved = this.#resolve()
+    if (resolved !== undefined && 'error' in resolved) return resolved.error
+    return new MeshError('TULLE_UNKNOWN_SERVICE', `no service "${this.#service}" is known`, { layer: 'grpc' })
+  }
+
+  #resolve(): ReturnType<typeof resolveName> {
+    const { snapshot, suffixes } = this.#runtime
+    const host = `${this.#service}.${suffixes[0]}`
+    const nearest = (name: string, names: Iterable<string>): string | undefined =>
+      this.#runtime.nearest?.(name, names)
+    return resolveName(snapshot, suffixes, 'http:', host, '', nearest)
+  }
+}
+
+function closedMesh(): MeshError {
+  return new MeshError('TULLE_CLOSED', 'the mesh is closed', { layer: 'grpc' })
+}
+
+function notStarted(): MeshError {
+  return new MeshError('TULLE_NOT_READY', 'the mesh was not started within the time the call had', {
+    layer: 'grpc',
+    hint: 'Call mesh.start(), and await it before the first call where start-up is slow.',
+  })
+}
