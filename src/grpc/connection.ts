@@ -1,0 +1,87 @@
+import {
+  Channel,
+  type ChannelCredentials,
+  type ChannelOptions,
+  connectivityState,
+  credentials,
+  Metadata,
+  type StatusObject,
+} from '@grpc/grpc-js'
+
+/** What a connection tells its lane; never after `close`. */
+export interface ConnectionOwner {
+  ready(connection: Connection): void
+  /** @param reason grpc-js's text */
+  failed(connection: Connection, reason: string): void
+  /** It was ready, and takes no further call: its peer said GOAWAY, or it broke. What runs on it may run on. */
+  lost(connection: Connection): void
+}
+
+/** What runs on a connection and must hear when it is cut. */
+export interface Rider {
+  cut(reason: string, hint?: string): void
+}
+
+/**
+ * One HTTP/2 connection: a grpc-js channel to one address that is given up for another one with its first change of state
+ * after READY, so that it is never connected twice, and what is queued in it by then ends as not started.
+ *
+ * connecting → ready → closed; connecting → closed. A closed one finishes the calls that run on it.
+ */
+export class Connection {
+  readonly channel: Channel
+  readonly riders = new Set<Rider>()
+  readonly #owner: ConnectionOwner
+  #ready = false
+  #closed = false
+
+  constructor(target: string, secrets: ChannelCredentials, options: ChannelOptions, owner: ConnectionOwner) {
+    this.#owner = owner
+    this.channel = new Channel(target, secrets, options)
+  }
+
+  connect(): void {
+    this.channel.getConnectivityState(true)
+    this.#look()
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.channel.close()
+  }
+
+  cut(reason: string, hint?: string): void {
+    for (const rider of [...this.riders]) rider.cut(reason, hint)
+  }
+
+  readonly #look = (): void => {
+    if (this.#closed) return
+    const state = this.channel.getConnectivityState(false)
+    const isReady = state === connectivityState.READY
+    if (this.#ready && !isReady) {
+      this.#owner.lost(this)
+    } else if (isReady || state === connectivityState.CONNECTING) {
+      this.channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, this.#look)
+      if (!isReady || this.#ready) return
+      this.#ready = true
+      this.#owner.ready(this)
+    } else this.#ask()
+  }
+
+  /** Why there is no connection grpc-js tells calls alone. This one cannot be sent: its credentials are never made. */
+  #ask(): void {
+    const call = this.channel.createCall(PROBE, Number.POSITIVE_INFINITY, null, null, null)
+    call.setCredentials(NEVER)
+    call.start(new Metadata(), {
+      onReceiveMetadata() {},
+      onReceiveMessage() {},
+      onReceiveStatus: ({ details }: StatusObject) => {
+        if (!this.#closed) this.#owner.failed(this, details)
+      },
+    })
+  }
+}
+
+const PROBE = '/tulle/why'
+const NEVER = credentials.createFromMetadataGenerator((_, done) => done(new Error('connected meanwhile')))

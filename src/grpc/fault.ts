@@ -1,0 +1,149 @@
+import type { StatusObject } from '@grpc/grpc-js'
+import type { Code } from '../core/codes.ts'
+import { type MeshError, stormError } from '../core/errors.ts'
+import { grpcCode, grpcOfHttp } from '../core/grpc-status.ts'
+import type { Condition, Outcome, Phase } from '../core/outcome.ts'
+import { outcome } from './classify.ts'
+
+/** Where an attempt stood when its transport failed. */
+export interface Standing {
+  readonly phase: Phase
+  /** The caller has the initial metadata. */
+  readonly committed: boolean
+  readonly service: string
+  /** `address:port`. */
+  readonly endpoint: string
+}
+
+/** What grpc-js says where a call has provably not left this process, or was refused unseen (RFC 9113, 8.7). */
+const UNSENT: readonly (readonly [string, Condition, string])[] = [
+  ['Stream refused by server', 'refused-stream', 'it refused the call unseen'],
+  ['No connection established', 'connect-failure', 'the connection was lost before the call went out'],
+  [
+    'Channel closed before call started',
+    'connect-failure',
+    'the connection was lost before the call went out',
+  ],
+  ['Failed to start HTTP/2 stream', 'connect-failure', 'the connection was lost before the call went out'],
+]
+/** What it says where the connection broke under a call. */
+const BROKEN = /^(?:Connection dropped|Write error: |Write failed with error |(?:read|write) E[A-Z]+)/
+/** A stream that the peer reset. */
+const RESET = /^(?:Received RST_STREAM with code |Call cancelled$|Protocol not secure enough$)/
+const TOO_LONG = /^Received message (?:larger than max|that decompresses to a size larger than)/
+const TOO_LONG_OUT = /^Attempted to send message with a size larger than/
+const PLUGIN = /^(?:Getting metadata from plugin failed|"authorization" metadata cannot)/
+const HTTP = /^Received HTTP status code (\d{3})/
+
+const INTERNAL = grpcCode('INTERNAL')
+const UNKNOWN = grpcCode('UNKNOWN')
+
+/** What became of an attempt by grpc-js's own word: a fault, or a status for the caller that no peer has said. */
+export interface OwnWord {
+  readonly outcome: Outcome
+  /** Undefined where the outcome has an error. */
+  readonly status?: StatusObject | undefined
+}
+
+/**
+ * Tells what grpc-js says by itself from what a peer says. Its own statuses come without any metadata; a trailers-only
+ * answer has at least its content type. So a server that passes on the status of a failed call of its own cannot make
+ * us believe that ours was not sent. After the initial metadata nothing is taken for unsent.
+ *
+ * @param foreign the initial metadata was not gRPC's, so neither is what followed it
+ * @returns undefined: the peer said it
+ */
+export function ownWord(status: StatusObject, foreign: boolean, at: Standing): OwnWord | undefined {
+  const { code, details } = status
+  const http = HTTP.exec(details)
+  if (http !== null) return notGrpc(status, `HTTP status ${http[1]}`, grpcOfHttp(Number(http[1])))
+  if (foreign) return notGrpc(status, 'HTTP status 200', UNKNOWN)
+  if (typeof code !== 'number' || details === undefined) return undecodable(status)
+  if (code === 0 || !isEmpty(status)) return undefined
+  if (!at.committed)
+    for (const [start, condition, why] of UNSENT)
+      if (details.startsWith(start)) return { outcome: unsent(condition, why, details, at) }
+  if (BROKEN.test(details)) return { outcome: broken(details, at) }
+  if (RESET.test(details))
+    return { outcome: outcome(code, 'failure', 'reset', false, undefined, 'head'), status }
+  if (TOO_LONG.test(details)) return mine(status, ' (grpc.max_receive_message_length of this client)')
+  if (TOO_LONG_OUT.test(details)) return mine(status, ' (grpc.max_send_message_length of this client)')
+  return PLUGIN.test(details) ? mine(status, '') : undefined
+}
+
+/** A connection that could not be made. */
+export function unreachable(error: MeshError): Outcome {
+  return {
+    class: 'failure',
+    condition: 'connect-failure',
+    committed: false,
+    unsent: true,
+    error,
+    phase: 'connect',
+  }
+}
+
+export function transportError(
+  code: Code,
+  message: string,
+  at: Pick<Standing, 'phase' | 'service' | 'endpoint'>,
+  hint?: string,
+  cause?: unknown,
+): MeshError {
+  const { phase, service, endpoint } = at
+  return stormError(code, `${service}: ${message}`, { layer: 'grpc', service, endpoint, phase, hint, cause })
+}
+
+/** The connection broke, or was cut, under a running call: whether it was executed nobody knows. */
+export function broken(why: string, at: Standing, hint?: string): Outcome {
+  return {
+    class: 'failure',
+    condition: 'reset',
+    committed: at.committed,
+    unsent: false,
+    error: transportError('TULLE_RESET', `the connection to ${at.endpoint} broke: ${why}`, at, hint),
+    phase: at.phase,
+  }
+}
+
+function unsent(condition: Condition, why: string, details: string, at: Standing): Outcome {
+  const error = transportError('TULLE_CONNECT', `${at.endpoint}: ${why} (${details})`, at)
+  return { class: 'failure', condition, committed: false, unsent: true, error, phase: at.phase }
+}
+
+/** Of our own making: neither the peer's fault nor a reason to try again. */
+function mine(status: StatusObject, more: string): OwnWord {
+  return {
+    outcome: outcome(status.code, 'ignored', undefined, false, undefined, 'head'),
+    status: { ...status, details: status.details + more },
+  }
+}
+
+function notGrpc(status: StatusObject, what: string, code: number): OwnWord {
+  const details = `the peer answered HTTP, not gRPC: ${what}. Is the port the right one, and is there a proxy in between?`
+  const fails = code === grpcCode('UNAVAILABLE') || code === INTERNAL
+  const condition = code === INTERNAL ? '5xx' : 'gateway-error'
+  return {
+    outcome: outcome(
+      code,
+      fails ? 'failure' : 'success',
+      fails ? condition : undefined,
+      false,
+      undefined,
+      'head',
+    ),
+    status: { code, details, metadata: status.metadata },
+  }
+}
+
+/** grpc-js passes on what its decoder threw as a status without a code. */
+function undecodable(status: StatusObject): OwnWord {
+  const details =
+    status.details ?? 'the answer is compressed in a way that is not understood here, or damaged'
+  const said = { code: INTERNAL, details, metadata: status.metadata }
+  return { outcome: outcome(INTERNAL, 'failure', '5xx', false, undefined, 'head'), status: said }
+}
+
+function isEmpty({ metadata }: StatusObject): boolean {
+  return Object.keys(metadata.getMap()).length === 0
+}

@@ -1,0 +1,194 @@
+import { type Channel, type Metadata, type StatusObject, status } from '@grpc/grpc-js'
+import type { Attempt } from '../core/attempt.ts'
+import { cancelled } from '../core/cancel.ts'
+import type { MeshError } from '../core/errors.ts'
+import type { CancelReason, Observer } from '../core/hop.ts'
+import type { Outcome, Phase } from '../core/outcome.ts'
+import type { Clock } from '../core/ports.ts'
+import { BEGUN, classify, ended } from './classify.ts'
+import type { Connection, Rider } from './connection.ts'
+import { broken, ownWord, type Standing, unreachable } from './fault.ts'
+import type { Lane, Passenger } from './lane.ts'
+import { outgoingMetadata } from './outgoing-metadata.ts'
+import type { GrpcWire, Link } from './wire.ts'
+
+type InnerCall = ReturnType<Channel['createCall']>
+
+/** What the attempts of a leaf share. */
+export interface Journey {
+  readonly clock: Clock
+  /** Attempts that have not ended. */
+  readonly running: Set<GrpcLink>
+  /** The last one ended. */
+  emptied(): void
+}
+
+const GRPC = 'application/grpc'
+
+/**
+ * One attempt: waits for a connection, is one call of grpc-js on it, and tells the observer what becomes of it and the
+ * wire what it carries. Laws 1 to 3 of `core/hop.ts` are kept here: whatever the transport says after the end is not heard.
+ *
+ * queue → (a connection) send → (initial metadata) body → done; from each of them → done.
+ */
+export class GrpcLink implements Link, Passenger, Rider {
+  readonly #attempt: Attempt<GrpcWire>
+  readonly #observer: Observer
+  readonly #journey: Journey
+  readonly #lane: Lane
+  #connection: Connection | undefined
+  #inner: InnerCall | undefined
+  #phase: Phase = 'queue'
+  /** The answer began with something that is not gRPC: what it is, its end tells. */
+  #foreign = false
+
+  constructor(attempt: Attempt<GrpcWire>, observer: Observer, journey: Journey, lane: Lane) {
+    this.#attempt = attempt
+    this.#observer = observer
+    this.#journey = journey
+    this.#lane = lane
+  }
+
+  begin(): void {
+    this.#journey.running.add(this)
+    const { connection } = this.#lane
+    if (connection === undefined) this.#lane.wait(this)
+    else this.#start(connection, this.#attempt.startedMs)
+  }
+
+  board(connection: Connection): void {
+    this.#start(connection, this.#journey.clock.now())
+  }
+
+  stranded(why: () => MeshError): void {
+    this.#end(unreachable(why()))
+  }
+
+  cancel(reason: CancelReason): void {
+    if (this.#phase === 'done') return
+    const phase = this.#phase
+    this.#abandon()
+    this.#end(cancelled(reason, this.#attempt, this.#journey.clock.now(), phase === 'body', phase))
+  }
+
+  cut(reason: string, hint?: string): void {
+    if (this.#phase === 'done') return
+    const outcome = broken(reason, this.#standing(), hint)
+    this.#abandon()
+    this.#end(outcome)
+  }
+
+  write(message: Buffer, flags: number | undefined, accepted: () => void): void {
+    const callback = (): void => {
+      if (this.#phase !== 'done') accepted()
+    }
+    this.#inner?.sendMessageWithContext(flags === undefined ? { callback } : { callback, flags }, message)
+  }
+
+  halfClose(): void {
+    if (this.#phase === 'done') return
+    this.#inner?.halfClose()
+    if (this.#phase !== 'send') return
+    this.#phase = 'head'
+    this.#observer.sent?.()
+  }
+
+  read(): void {
+    if (this.#phase !== 'done') this.#inner?.startRead()
+  }
+
+  onReceiveMetadata(metadata: Metadata): void {
+    if (this.#phase === 'done') return
+    if (!String(metadata.get('content-type')[0]).startsWith(GRPC)) {
+      this.#foreign = true
+      return
+    }
+    this.#phase = 'body'
+    if (this.#observer.head(BEGUN) === 'deliver') {
+      if (!this.#over()) this.#attempt.call.wire.onMetadata(metadata)
+    } else if (!this.#over()) {
+      this.#abandon()
+      this.#end({ ...BEGUN, class: 'ignored', phase: 'body' })
+    }
+  }
+
+  onReceiveMessage(message: Buffer): void {
+    if (this.#phase === 'body') this.#attempt.call.wire.onMessage(message)
+  }
+
+  onReceiveStatus(said: StatusObject): void {
+    if (this.#phase === 'done') return
+    const own = ownWord(said, this.#foreign, this.#standing())
+    if (own !== undefined && own.status === undefined) this.#end(own.outcome)
+    else if (own?.status !== undefined) this.#last(own.status, own.outcome)
+    else this.#last(said, classify(said.code, said.metadata, this.#fair()))
+  }
+
+  /** A last word that the caller gets, unless it came alone and a layer above wants none of it. */
+  #last(said: StatusObject, outcome: Outcome): void {
+    let committed = this.#phase === 'body'
+    if (!committed) {
+      committed = this.#observer.head(asHead(outcome)) === 'deliver'
+      if (this.#over()) return
+    }
+    this.#end(ended(outcome, committed))
+    if (committed) this.#attempt.call.wire.onStatus(said)
+  }
+
+  #start(connection: Connection, nowMs: number): void {
+    const { wire } = this.#attempt.call
+    const inner = connection.channel.createCall(wire.method, Number.POSITIVE_INFINITY, wire.host, null, null)
+    this.#connection = connection
+    this.#inner = inner
+    this.#phase = 'send'
+    connection.riders.add(this)
+    if (wire.credentials !== undefined) inner.setCredentials(wire.credentials)
+    inner.start(outgoingMetadata(this.#attempt, nowMs), this)
+    wire.attach(this)
+  }
+
+  #abandon(): void {
+    if (this.#inner === undefined) this.#lane.leave(this)
+    else {
+      const inner = this.#inner
+      // Its status comes back at once or later, and is not heard.
+      this.#phase = 'done'
+      inner.cancelWithStatus(status.CANCELLED, 'Cancelled on client')
+    }
+  }
+
+  #end(outcome: Outcome): void {
+    const { running } = this.#journey
+    this.#phase = 'done'
+    this.#connection?.riders.delete(this)
+    running.delete(this)
+    if (this.#inner !== undefined) this.#attempt.call.wire.detach(this)
+    this.#observer.end(outcome)
+    if (running.size === 0) this.#journey.emptied()
+  }
+
+  /** A method, since the phase changes while others are told. */
+  #over(): boolean {
+    return this.#phase === 'done'
+  }
+
+  #fair(): boolean {
+    const { startedMs, fairMs } = this.#attempt
+    return this.#journey.clock.now() - startedMs >= fairMs
+  }
+
+  #standing(): Standing {
+    const { call, endpoint } = this.#attempt
+    return {
+      phase: this.#phase,
+      committed: this.#phase === 'body',
+      service: call.target.service,
+      endpoint: endpoint?.id ?? '',
+    }
+  }
+}
+
+/** `ignored` is for ends alone. */
+function asHead(outcome: Outcome): Outcome {
+  return outcome.class === 'ignored' ? { ...outcome, class: 'undecided' } : outcome
+}

@@ -1,0 +1,41 @@
+import type { Metadata } from '@grpc/grpc-js'
+import type { Attempt } from '../core/attempt.ts'
+import { BAGGAGE, GRPC_TIMEOUT, PREVIOUS_ATTEMPTS } from '../core/header-names.ts'
+import type { GrpcWire } from './wire.ts'
+
+/** How much less time than we have we say the peer has, so that its answer can still arrive, in milliseconds. */
+const DEADLINE_SAFETY_MS = 5
+/** What gRPC A6 calls it. */
+const PREVIOUS_RPC_ATTEMPTS = 'grpc-previous-rpc-attempts'
+/** What a header of HTTP/2 may hold as gRPC writes it. */
+const LEGAL_VALUE = /^[ -~]*$/
+
+/**
+ * What an attempt sends: the caller's metadata, what the layers add in place of any of that name (but a caller's own
+ * baggage stays), and the time that is left. Where nothing is added the caller's own is returned: grpc-js clones what a
+ * call is started with.
+ */
+export function outgoingMetadata(attempt: Attempt<GrpcWire>, nowMs: number): Metadata {
+  const { call } = attempt
+  const { metadata } = call.wire
+  const timed = call.covers === 'call' && call.deadline !== Number.POSITIVE_INFINITY
+  if (!timed && (attempt.hasOutbox === false || attempt.outbox.size === 0)) return metadata
+  const sent = metadata.clone()
+  if (attempt.hasOutbox !== false) for (const [name, value] of attempt.outbox) add(sent, name, value)
+  if (timed) sent.set(GRPC_TIMEOUT, grpcTimeout(call.deadline - nowMs - DEADLINE_SAFETY_MS))
+  return sent
+}
+
+function add(metadata: Metadata, name: string, value: string): void {
+  if (!LEGAL_VALUE.test(value)) return
+  if (name === BAGGAGE && metadata.get(BAGGAGE).length > 0) return
+  metadata.set(name === PREVIOUS_ATTEMPTS ? PREVIOUS_RPC_ATTEMPTS : name, value)
+}
+
+/** At most eight digits and a unit (gRPC's doc/PROTOCOL-HTTP2.md); never more than is left, and never nothing. */
+export function grpcTimeout(leftMs: number): string {
+  const ms = Math.max(1, Math.floor(leftMs))
+  if (ms < 1e8) return `${ms}m`
+  const seconds = Math.floor(ms / 1000)
+  return seconds < 1e8 ? `${seconds}S` : `${Math.min(99_999_999, Math.floor(seconds / 3600))}H`
+}
