@@ -116,9 +116,13 @@ export function reset({ stream }: RawCall, code: number, { headersFirst = false 
   } else stream.close(code)
 }
 
-/** GOAWAY that says the call was not looked at: its stream is above `lastStreamId`. The stream is never answered. */
+/**
+ * GOAWAY that says the call was not looked at: its stream is above the last id, and is never answered. Not for the first
+ * stream of a connection, because Node takes a last id of 0 for the one it saw last.
+ */
 export function goawayBelow({ stream, session }: RawCall, code = 0): void {
-  session.goaway(code, Math.max(0, (stream.id as number) - 2))
+  if (stream.id === undefined || stream.id < 3) throw new Error('the first stream of a connection')
+  session.goaway(code, stream.id - 2)
 }
 
 /** Headers, and then the connection is gone. */
