@@ -26,3 +26,15 @@ export function waitMs(
   if (afterMs === undefined || afterMs > MAX_RETRY_AFTER_MS) return ordinary
   return Math.max(ordinary, afterMs * (1 + random() / 2))
 }
+
+const FIRST_LOOK_MS = 50
+const LAST_LOOK_MS = 1_000
+
+/**
+ * How long a call that waits for an endpoint or a connection stays quiet before it looks again, the `n`th time (from
+ * 1): the shape of gRPC's connection back-off (doc/connection-backoff.md: × 1.6, ± 20 %), from 50 ms to one second.
+ * A look costs no connection, since transports have a back-off of their own.
+ */
+export function lookMs(n: number, random: Random): number {
+  return Math.min(FIRST_LOOK_MS * 1.6 ** (n - 1), LAST_LOOK_MS) * (0.8 + 0.4 * random())
+}

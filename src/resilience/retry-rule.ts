@@ -5,7 +5,7 @@ import { type GrpcStatus, type GrpcStatusName, grpcCode, grpcStatusName } from '
 import type { Deps } from '../core/module.ts'
 import { type Condition, isRefusal, type Outcome } from '../core/outcome.ts'
 import type { ServiceState } from '../core/service.ts'
-import { waitMs } from './backoff.ts'
+import { lookMs, waitMs } from './backoff.ts'
 import { type Budget, budgetOf } from './budget.ts'
 import { BUILT_IN_TIMEOUT_MS, timeoutPiece } from './deadline.ts'
 import { covered, named, type RetryParams, retryPiece } from './retry-policy.ts'
@@ -21,17 +21,21 @@ export interface Spent {
   readonly retries: number
   /** Back-offs since a peer last said how long to wait. */
   readonly backoffs: number
+  /** How often it has waited for something to become ready. */
+  readonly waits: number
 }
 
 export interface Decision {
   readonly afterMs: number
-  /** Sent again at once and charged to nobody. */
+  /** Charged to nobody; at once, unless the call waits. */
   readonly transparent: boolean
+  /** The call said that it waits until something is ready: every endpoint is untried again. */
+  readonly waits: boolean
   /** The peer said how long: the next back-off of ours begins anew (gRFC A6). */
   readonly told: boolean
 }
 
-const AT_ONCE: Decision = { afterMs: 0, transparent: true, told: false }
+const AT_ONCE: Decision = { afterMs: 0, transparent: true, waits: false, told: false }
 
 /** How many endpoints are asked for the estimate of a usual answer. */
 const SAMPLE = 8
@@ -67,18 +71,26 @@ export class RetryRule {
     return Math.min(tryMs ?? Number.POSITIVE_INFINITY, timeoutMs / 2)
   }
 
-  /** Whether an outcome may be followed by another attempt at all: a failure, or a status that the policy names. */
+  /** Whether an outcome may be followed by another attempt at all; costs a success nothing. */
   concerns(call: Call<unknown>, outcome: Outcome): boolean {
-    return outcome.class === 'failure' || this.#names(call, outcome)
+    if (outcome.class === 'failure' || this.#names(call, outcome)) return true
+    return outcome.class === 'ignored' && awaits(call, outcome)
   }
 
   /** Undefined: no other attempt. A decision to retry has been charged. */
   decide(call: Call<unknown>, outcome: Outcome, spent: Spent, nowMs: number): Decision | undefined {
-    if (outcome.committed || isRefusal(outcome)) return undefined
-    if (call.options.retry === false || this.waiting.closed) return undefined
+    if (outcome.committed || this.waiting.closed) return undefined
+    const again = call.options.retry !== false && !isRefusal(outcome)
+    const possible = outcome.unsent && call.replayable && nowMs < call.deadline
     const fresh = !spent.repeated && spent.endpoints < this.deps.service.endpoints.length
-    if (outcome.unsent && fresh && call.replayable && nowMs < call.deadline) return AT_ONCE
-    return this.#params === false ? undefined : this.#charged(this.#params, call, outcome, spent, nowMs)
+    if (again && possible && fresh) return AT_ONCE
+    if (possible && awaits(call, outcome)) {
+      const afterMs = lookMs(spent.waits + 1, this.deps.random)
+      return { afterMs, transparent: true, waits: true, told: false }
+    }
+    return this.#params === false || !again
+      ? undefined
+      : this.#charged(this.#params, call, outcome, spent, nowMs)
   }
 
   #charged(
@@ -102,7 +114,7 @@ export class RetryRule {
     const shared = service.params(retryPiece)
     if (shared !== false) this.#budget.adopt(shared.budget)
     if (!this.#budget.withdraw(nowMs)) return this.#refuse('budget')
-    return { afterMs, transparent: false, told: retryAfterMs !== undefined }
+    return { afterMs, transparent: false, waits: false, told: retryAfterMs !== undefined }
   }
 
   #names(call: Call<unknown>, outcome: Outcome): boolean {
@@ -117,6 +129,12 @@ export class RetryRule {
     const { events, service } = this.deps
     if (events.wants('retry-refused')) events.emit('retry-refused', { service: service.name, reason })
   }
+}
+
+/** gRPC's wait-for-ready: neither a lack of endpoints nor one of connections is a failure to a call that has time. */
+function awaits({ options }: Call<unknown>, { unsent, condition, error }: Outcome): boolean {
+  if (options.waitForReady !== true) return false
+  return (unsent && condition === 'connect-failure') || error?.code === 'TULLE_NO_ENDPOINT'
 }
 
 /** What our own fault would be to a gRPC caller: a broken connection is UNAVAILABLE there, as in every gRPC library. */

@@ -17,6 +17,8 @@ export { type RetryParams, retryPiece } from './retry-policy.ts'
  *   takes from the service's budget. A request that may have been executed is sent again only if it is idempotent.
  * - A gRPC status that `retryOn` names is sent again in the same way, idempotent or not, and whatever its class: to
  *   name it is to say that such calls may be (gRFC A6).
+ * - A call that waits until something is ready (`CallOptions.waitForReady`) looks again, for as long as it has time,
+ *   where no endpoint is known or none can be connected to. Nothing is charged for it.
  * - Nothing is sent again once the caller has seen a head, if the body cannot be had again, or if what is left of
  *   the deadline would not do for the wait and a usual answer.
  */

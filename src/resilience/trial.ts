@@ -12,7 +12,7 @@ import type { Decision, RetryRule, Spent } from './retry-rule.ts'
  * One call on its way through its attempts. States:
  *
  *     trying → trying            an attempt failed, the next starts at once (never inside the other: law 4)
- *     trying → waiting → trying  … after a back-off
+ *     trying → waiting → trying  … after a back-off, or until something may have become ready
  *     trying → done, waiting → done
  *
  * An attempt whose head was discarded is let go: its leaf drains and ends it (law 3) while the next one may be under
@@ -25,6 +25,7 @@ export class Trial<W> implements Spent {
   readonly #rule: RetryRule
   retries = 0
   backoffs = 0
+  waits = 0
   repeated = false
   #tried: Set<Endpoint> | undefined
   /** The attempt that answers for the call; undefined while waiting and when done. */
@@ -124,26 +125,37 @@ export class Trial<W> implements Spent {
       this.repeated = this.#tried.has(attempt.endpoint)
       this.#tried.add(attempt.endpoint)
     }
-    const { clock } = this.#rule.deps
-    const now = clock.now()
+    const now = this.#rule.deps.clock.now()
     const decision = this.#rule.decide(this.#call, outcome, this, now)
     if (decision === undefined) return false
     this.#current = undefined
     this.#below = undefined
-    this.#report(attempt, outcome)
-    if (!decision.transparent) {
-      this.retries++
-      this.backoffs = decision.told ? 0 : this.backoffs + 1
-      this.#rule.waiting.join(this.cancel, this.#call.target.service)
-      this.#disarm = clock.after(decision.afterMs, () => {
-        this.#disarm = undefined
-        this.#rule.waiting.leave(this.cancel)
-        this.#go(clock.now())
-      })
+    // A call may wait for hours: what it meets meanwhile is what it met at first.
+    if (this.waits === 0 || !outcome.unsent) this.#report(attempt, outcome)
+    if (decision.waits) {
+      this.waits++
+      this.#tried = undefined
+      this.repeated = false
+    } else {
+      if (!decision.transparent) {
+        this.retries++
+        this.backoffs = decision.told ? 0 : this.backoffs + 1
+      }
+      this.#announce(decision, outcome)
     }
-    this.#announce(decision, outcome)
-    if (decision.transparent) this.#go(now)
+    if (decision.transparent && !decision.waits) this.#go(now)
+    else this.#pause(decision.afterMs)
     return true
+  }
+
+  #pause(ms: number): void {
+    const { clock } = this.#rule.deps
+    this.#rule.waiting.join(this.cancel, this.#call.target.service)
+    this.#disarm = clock.after(ms, () => {
+      this.#disarm = undefined
+      this.#rule.waiting.leave(this.cancel)
+      this.#go(clock.now())
+    })
   }
 
   #giveUp(reason: CancelReason): void {

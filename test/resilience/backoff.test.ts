@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { waitMs } from '../../src/resilience/backoff.ts'
+import { lookMs, waitMs } from '../../src/resilience/backoff.ts'
 import { scripted } from '../kit/random.ts'
 
 const params = { base: 25, max: 250 }
@@ -32,4 +32,12 @@ test('a negative or unreadable pushback means no retry', () => {
   assert.equal(wait(1, Number.NaN, 'grpc', 0.5), undefined)
   assert.equal(wait(1, 2 ** 31, 'grpc', 0.5), undefined, 'no timer holds it')
   assert.equal(wait(1, -1, 'http', 0.5), undefined)
+})
+
+test("who waits looks again at gRPC's growing intervals, and every second in the end", () => {
+  assert.equal(Math.round(lookMs(1, scripted(0.5))), 50)
+  assert.equal(Math.round(lookMs(2, scripted(0.5))), 80)
+  assert.equal(Math.round(lookMs(3, scripted(0))), 102)
+  assert.equal(Math.round(lookMs(100_000, scripted(0.5))), 1_000)
+  assert.ok(lookMs(100_000, scripted(0.999)) < 1_200)
 })

@@ -74,3 +74,20 @@ test('a caller that leaves as the set arrives and its answer with it is gone', (
   assert.equal(top.outcome?.class, 'ignored')
   assert.equal(below.live.length, 0)
 })
+
+test('a call that waits until something is ready waits beyond the built-in bound, for as long as its caller does', () => {
+  const deps = makeDeps()
+  deps.service.ready = false
+  const below = new ScriptedHop<Call<undefined>>(deps.clock)
+  const hop = deadline.layer(undefined, deps)!(ready.layer(undefined, deps)!(below.hop))
+  const waiting = { protocol: 'grpc', options: { waitForReady: true } } as const
+  const patient = new Recorder().send(hop, makeCall({ ...waiting, builtInCovers: 'nothing' }))
+  const usual = new Recorder().send(hop, makeCall({ protocol: 'grpc', builtInCovers: 'sent' }))
+  deps.clock.advance(60_000)
+  assert.equal(patient.ended, false)
+  assert.equal(usual.outcome?.error?.code, 'TULLE_NOT_READY')
+  deps.service.becomeReady()
+  below.last.answer(ok())
+  assert.equal(patient.outcome?.class, 'success')
+  assert.equal(deps.clock.armed, 0)
+})

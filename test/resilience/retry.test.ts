@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Attempt } from '../../src/core/attempt.ts'
 import type { Call } from '../../src/core/call.ts'
+import { MeshError } from '../../src/core/errors.ts'
 import { PREVIOUS_ATTEMPTS } from '../../src/core/header-names.ts'
 import type { Hop } from '../../src/core/hop.ts'
-import type { Outcome } from '../../src/core/outcome.ts'
+import { type Outcome, refusal } from '../../src/core/outcome.ts'
 import { budgetOf } from '../../src/resilience/budget.ts'
 import { type RetryParams, retry, retryPiece } from '../../src/resilience/retry.ts'
+import { waitingOf } from '../../src/resilience/waiting.ts'
 import { layerContract } from '../contract/layer.ts'
 import { makeCall, makeDeps, makeRoute, type TestDeps } from '../kit/builders.ts'
 import { type Arrival, Recorder, ScriptedHop } from '../kit/hops.ts'
@@ -379,6 +381,83 @@ describe('a gRPC status that the policy names', () => {
     const told = scene(grpc, { retryOn: ['resource-exhausted'] })
     told.send()
     assert.equal(told.below.last.head({ ...limited, retryAfterMs: -1 }), 'deliver')
+  })
+})
+
+describe('a call that waits until something is ready', () => {
+  const waiting = { protocol: 'grpc', method: 'POST', options: { waitForReady: true } } as const
+
+  test('asks every endpoint at once, and then all of them again and again, charged to nobody', () => {
+    const { deps, clock, below, call, top, send } = scene(waiting, false, { endpoints: 2 })
+    let up = false
+    below.onArrival = (arrival) => (up ? arrival.answer(ok()) : arrival.end(unsent()))
+    const balance = deps.service.slot(budgetOf).balance(clock.now())
+    send()
+    assert.deepEqual(ports(below), [4001, 4002])
+    clock.advance(50)
+    assert.equal(below.arrived.length, 4)
+    clock.advance(80)
+    assert.equal(below.arrived.length, 6)
+    clock.advance(3_600_000)
+    assert.equal(top.ended, false)
+    assert.ok(below.arrived.length < 2 * 3_700, 'a look a second, not a busy loop')
+    assert.ok(below.arrived.length > 2 * 3_500, 'and never less often')
+    assert.equal(call.trail?.length, 2, 'what it meets again is not written down again')
+    up = true
+    clock.advance(1_200)
+    assert.equal(top.outcome?.class, 'success')
+    assert.equal(below.last.unit.outbox.get(PREVIOUS_ATTEMPTS), undefined)
+    assert.ok(deps.service.slot(budgetOf).balance(clock.now()) >= balance)
+    assert.equal(clock.armed, 0)
+  })
+
+  test('waits for an endpoint where none is known', () => {
+    const { clock, below, top, send } = scene(waiting)
+    let known = false
+    below.onArrival = (arrival) => (known ? arrival.answer(ok()) : arrival.end(refused()))
+    send()
+    clock.advance(10_000)
+    assert.equal(top.ended, false)
+    known = true
+    clock.advance(1_200)
+    assert.equal(top.outcome?.class, 'success')
+  })
+
+  test('ends at its deadline, when its caller leaves, and when the mesh closes', () => {
+    for (const end of ['deadline', 'caller', 'closing'] as const) {
+      const { deps, clock, below, top, send } = scene(waiting)
+      below.onArrival = (arrival) => arrival.end(refused())
+      send()
+      if (end === 'closing') deps.service.slot(waitingOf).close()
+      else top.cancel(end)
+      assert.equal(top.ended, true)
+      assert.equal(clock.armed, 0)
+    }
+  })
+
+  test('does not wait where the time is up, where its messages are gone, nor for anything else', () => {
+    for (const [more, outcome] of [
+      [{ deadline: 1_000_000 }, unsent()],
+      [{ replayable: false }, unsent()],
+      [{}, unsent('refused-stream')],
+      [{}, refusal(new MeshError('TULLE_IDENTITY', 'no certificate'))],
+      [{ options: {} }, refused()],
+    ] as const) {
+      const { clock, below, top, send } = scene({ ...waiting, ...more }, false, { endpoints: 1 })
+      send()
+      below.last.end(outcome)
+      assert.equal(top.ended, true)
+      assert.equal(clock.armed, 0)
+    }
+  })
+
+  test('waits even where it may not be sent a second time: it was not sent a first time', () => {
+    const { clock, below, top, send } = scene({ ...waiting, options: { waitForReady: true, retry: false } })
+    send()
+    below.last.end(unsent())
+    clock.advance(50)
+    below.last.answer(answered())
+    assert.equal(top.outcome?.class, 'failure')
   })
 })
 
