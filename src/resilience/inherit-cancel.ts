@@ -7,8 +7,9 @@ import { type Outcome, refusal } from '../core/outcome.ts'
 
 /**
  * When the caller of the request being handled goes away, the calls made on its behalf go too (ARCHITECTURE 9).
- * `Route.cancel` says which: `all`; `safe` (default), those that change nothing: GET, HEAD, OPTIONS and what the
- * route calls idempotent; `none`. What is left behind after a finished response runs on.
+ * `Route.cancel` says which: `all`; `safe`, those that change nothing: GET, HEAD, OPTIONS and what the route calls
+ * idempotent; `none`. Where it does not say, the call's own default counts: `all` between gRPC services, as gRPC has
+ * it, else `safe`. What is left behind after a finished response runs on.
  *
  * Ends a call with TULLE_CANCELLED.
  */

@@ -95,3 +95,27 @@ test('a call that has ended is forgotten by the request', () => {
   below.last.answer(ok())
   assert.equal(scope.children.size, 0)
 })
+
+test('between gRPC services every call goes with its caller, unless the route says otherwise', () => {
+  const grpc = { protocol: 'grpc', method: 'POST' } as const
+  const dies = (
+    more: Partial<Call<undefined>>,
+    route: Partial<ReturnType<typeof makeRoute>> = {},
+  ): boolean => {
+    const { scope, below, top } = scene({
+      ...grpc,
+      ...more,
+      route: makeRoute({ cancel: undefined, ...route }),
+    })
+    scope.leave()
+    assert.equal(below.last.cancelledBy?.kind, top.ended ? 'caller' : undefined)
+    return top.ended
+  }
+  assert.equal(dies({ cancel: 'all' }), true)
+  assert.equal(dies({ cancel: 'all' }, { cancel: 'safe' }), false)
+  assert.equal(dies({ cancel: 'all' }, { cancel: 'safe', idempotent: true }), true)
+  assert.equal(dies({ cancel: 'all' }, { cancel: 'none', idempotent: true }), false)
+  assert.equal(dies({}), false, 'on behalf of an HTTP request: the safe ones')
+  assert.equal(dies({}, { idempotent: true }), true)
+  assert.equal(dies({}, { cancel: 'all' }), true)
+})
