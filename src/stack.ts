@@ -69,8 +69,11 @@ const PICK_WHY = 'the waist: route stacks end here, endpoint stacks begin here; 
 
 /** Per endpoint; survives policies. */
 const ENDPOINT: readonly Line<AttemptLayer>[] = [
-  line(traceTry, 'HTTP: a client span per attempt; injects the trace header it opened'),
-  line(meterTry, 'http.client.request.duration is per attempt by convention'),
+  line(
+    traceTry,
+    'HTTP: a client span per attempt; gRPC: an event on the span of the call; injects the trace header',
+  ),
+  line(meterTry, 'counts attempts; http.client.request.duration is per attempt by convention'),
   line(
     outlier,
     'judges the endpoint at end: an ejected one leaves the picker, one real probe brings it back',

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { MeshError } from '../../src/core/errors.ts'
 import type { AccessLogEntry } from '../../src/core/events.ts'
+import { refusal } from '../../src/core/outcome.ts'
 import { attachAccessLog } from '../../src/telemetry/access-log.ts'
 import { EventBus } from '../../src/telemetry/events.ts'
 import { createLogger } from '../../src/telemetry/log.ts'
@@ -9,6 +11,7 @@ import { meterIn } from '../../src/telemetry/meter-in.ts'
 import { makeCall, makeDeps } from '../kit/builders.ts'
 import { Recorder, ScriptedHop } from '../kit/hops.ts'
 import { ok, reset } from '../kit/outcomes.ts'
+import { QUOTE, rpcAnswer, rpcCall, unavailable } from '../kit/rpc.ts'
 
 function bench(hook: (entry: AccessLogEntry) => void) {
   const warnings: string[] = []
@@ -73,6 +76,37 @@ test('an entry per inbound request, with the pattern of its route', () => {
   assert.equal(entry.route, '/items/:id')
   assert.equal(entry.kind === 'request' && entry.peer, '10.0.0.9')
   assert.equal(entry.durationMs, 7)
+})
+
+test('an entry of a gRPC call has its code and its name, and says that it is one', () => {
+  const entries: AccessLogEntry[] = []
+  const { outbound, inbound, below } = bench((entry) => entries.push(entry))
+  new Recorder().send(outbound, rpcCall())
+  below.last.answer(unavailable())
+  const [call] = entries
+  assert.equal(call?.protocol, 'grpc')
+  assert.equal(call.path, `/${QUOTE}`)
+  assert.equal(call.outcome.code, 14)
+  assert.equal(call.outcome.status, 'unavailable')
+  for (const outcome of [
+    rpcAnswer(0),
+    rpcAnswer(5),
+    refusal(new MeshError('TULLE_OVERLOADED', 'full')),
+    refusal(new MeshError('TULLE_TOO_LATE', 'late')),
+  ]) {
+    new Recorder().send(inbound, rpcCall({ peer: { id: 'spiffe://mesh/web', address: '10.0.0.9' } }))
+    below.last.end(outcome)
+  }
+  new Recorder().send(inbound, rpcCall()).cancel('caller')
+  const requests = entries.slice(1)
+  assert.deepEqual(
+    requests.map((entry) => entry.kind === 'request' && entry.status),
+    [0, 5, 8, 4, 1],
+  )
+  for (const entry of requests) {
+    assert.equal(entry.protocol, 'grpc')
+    assert.equal(entry.route, QUOTE)
+  }
 })
 
 test('a hook that throws is reported once, and the call knows nothing of it', () => {

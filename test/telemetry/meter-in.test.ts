@@ -10,6 +10,7 @@ import { Recorder } from '../kit/hops.ts'
 import { meteredBench } from '../kit/metered.ts'
 import { TestMeters, TestSdk } from '../kit/otel.ts'
 import { ok } from '../kit/outcomes.ts'
+import { QUOTE, rpcAnswer, rpcCall } from '../kit/rpc.ts'
 
 // The layers are built first, as in an application that starts its telemetry last.
 const { deps, below, request } = meteredBench()
@@ -34,6 +35,27 @@ test('inbound requests are timed by method, pattern and status; refusals by the 
   below.last.end(refusal(new MeshError('TULLE_TOO_LATE', 'late')))
   const late = await meters.point('http.server.request.duration', { 'error.type': 'TULLE_TOO_LATE' })
   assert.equal(late?.attributes['http.response.status_code'], 504)
+})
+
+test('gRPC calls that arrive are timed by method and status, and are no HTTP requests', async () => {
+  const http = (await meters.points('http.server.request.duration')).length
+  new Recorder().send(request, rpcCall())
+  deps.clock.advance(5)
+  below.last.answer(rpcAnswer(7))
+  const denied = await meters.point('rpc.server.call.duration', {
+    'rpc.response.status_code': 'PERMISSION_DENIED',
+  })
+  assert.deepEqual(denied?.attributes, {
+    'rpc.system.name': 'grpc',
+    'rpc.method': QUOTE,
+    'rpc.response.status_code': 'PERMISSION_DENIED',
+  })
+  assert.equal(denied.value.sum, 0.005)
+  new Recorder().send(request, rpcCall())
+  below.last.end(refusal(new MeshError('TULLE_TOO_LATE', 'late')))
+  const late = await meters.point('rpc.server.call.duration', { 'error.type': 'TULLE_TOO_LATE' })
+  assert.equal(late?.attributes['rpc.response.status_code'], 'DEADLINE_EXCEEDED')
+  assert.equal((await meters.points('http.server.request.duration')).length, http)
 })
 
 test('labels taken from strangers are bounded, and what is too much is still counted', async () => {

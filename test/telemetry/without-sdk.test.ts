@@ -12,6 +12,7 @@ import { layerContract } from '../contract/layer.ts'
 import { makeAttempt, makeCall, makeDeps } from '../kit/builders.ts'
 import { Recorder, ScriptedHop } from '../kit/hops.ts'
 import { ok } from '../kit/outcomes.ts'
+import { rpcCall } from '../kit/rpc.ts'
 
 /** What telemetry is where nobody set up OpenTelemetry: a forwarder, and otherwise nothing. */
 
@@ -58,6 +59,19 @@ test('a call that carries its own traceparent gets no second one', () => {
   assert.equal(outboxOf({ trace: TRACE, baggage: 'a=b' }, { carriesTrace: true }).size, 0)
 })
 
+test('a gRPC call forwards alike', () => {
+  const grpc = { protocol: 'grpc' } as const
+  assert.deepEqual(
+    outboxOf({ trace: TRACE, baggage: 'user=alice' }, grpc),
+    new Map([
+      ['traceparent', `00-${TRACE.traceId}-${TRACE.spanId}-01`],
+      ['baggage', 'user=alice'],
+    ]),
+  )
+  assert.equal(outboxOf({}, grpc).size, 0)
+  assert.equal(outboxOf({ trace: TRACE, baggage: 'a=b' }, { ...grpc, carriesTrace: true }).size, 0)
+})
+
 test('trace and meters add no observer of their own', () => {
   const deps = makeDeps()
   const journal = {
@@ -70,11 +84,13 @@ test('trace and meters add no observer of their own', () => {
     seen.push(observer)
     return () => {}
   }
-  for (const module of [trace, meter, traceIn, meterIn])
-    module.layer(undefined, journal)!(below)(makeCall(), top)
-  meterTry.layer(undefined, journal)!(below)(makeAttempt(), top)
-  traceTry.layer(undefined, journal)!(below)(makeAttempt(), top)
-  assert.equal(seen.length, 6)
+  for (const make of [makeCall, rpcCall]) {
+    for (const module of [trace, meter, traceIn, meterIn])
+      module.layer(undefined, journal)!(below)(make(), top)
+    for (const module of [meterTry, traceTry])
+      module.layer(undefined, journal)!(below)(makeAttempt({ call: make() }), top)
+  }
+  assert.equal(seen.length, 12)
   for (const observer of seen) assert.equal(observer, top)
 })
 
