@@ -1,0 +1,35 @@
+import type { Metadata } from '@grpc/grpc-js'
+import type { AmbientStore } from '../core/ambient.ts'
+import type { MeshRequest } from '../core/mesh-request.ts'
+import { RequestScope } from '../core/scope.ts'
+
+/** The life of a call, with what its handler may ask for. */
+export class CallScope extends RequestScope {
+  mesh: MeshRequest | undefined
+}
+
+/** By the metadata that a handler is given: the one object that is its call's alone and that nobody has to be told of. */
+const CALLS = new WeakMap<object, MeshRequest>()
+/** Of the mesh that serves; all meshes of a process share it. */
+let store: AmbientStore | undefined
+
+export function rememberCall(metadata: Metadata, mesh: MeshRequest): void {
+  CALLS.set(metadata, mesh)
+}
+
+export function rememberStore(ambient: AmbientStore): void {
+  store = ambient
+}
+
+/**
+ * What the mesh knows of a call that is being handled: who calls, how long it waits, how often it was tried before.
+ *
+ * @param call as the handler got it; where an interceptor has replaced its metadata, the call whose handler is running
+ * @returns undefined for a call that did not come through `serve`
+ */
+export function meshOf(call: { readonly metadata: Metadata }): MeshRequest | undefined {
+  const known = CALLS.get(call.metadata)
+  if (known !== undefined) return known
+  const scope = store?.get()?.scope
+  return scope instanceof CallScope ? scope.mesh : undefined
+}

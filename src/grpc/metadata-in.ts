@@ -1,0 +1,91 @@
+import type { Metadata } from '@grpc/grpc-js'
+import { MeshError } from '../core/errors.ts'
+import { BAGGAGE, TIMEOUT, TRACEPARENT, TRACESTATE } from '../core/header-names.ts'
+import { isConfusable, isProtected } from '../core/protected-headers.ts'
+
+/** gRFC A6: attempts made before this one; absent on the first. */
+const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts'
+const MILLISECONDS = /^\d{1,10}$/
+const NONE: readonly string[] = Object.freeze([])
+
+/** What the mesh itself reads of an inbound call's metadata. */
+export interface MetadataIn {
+  readonly traceparent: readonly string[]
+  readonly tracestate: readonly string[]
+  readonly baggage: readonly string[]
+  /** Envoy's word for the remaining time, the shortest of several; undefined: it was not said. */
+  readonly timeoutMs: number | undefined
+  readonly previousAttempts: string | undefined
+}
+
+/**
+ * Reads the metadata once, before anything decides on it, and takes out what speaks for an identity or for the mesh: the
+ * application sees what is left.
+ *
+ * @param authority as the transport understood it
+ * @param stranger anybody may come in here, so deadlines, attempts and baggage are nobody's word
+ * @returns TULLE_BAD_REQUEST where there is more than one reading
+ */
+export function readMetadata(
+  metadata: Metadata,
+  authority: string | undefined,
+  stranger: boolean,
+): MetadataIn | MeshError {
+  const reading: Reading = { ...NOTHING }
+  for (const name of Object.keys(metadata.getMap())) {
+    switch (name) {
+      case TRACEPARENT:
+        reading.traceparent = texts(metadata, name)
+        break
+      case TRACESTATE:
+        reading.tracestate = texts(metadata, name)
+        break
+      case BAGGAGE:
+        if (!stranger) reading.baggage = texts(metadata, name)
+        break
+      case TIMEOUT:
+        if (!stranger) reading.timeoutMs = shortest(texts(metadata, name))
+        break
+      case PREVIOUS_ATTEMPTS:
+        if (!stranger) reading.previousAttempts = texts(metadata, name)[0]
+        break
+      case 'host':
+        if (!agree(texts(metadata, name), authority)) return bad('host and :authority disagree.')
+        break
+      default:
+        if (isConfusable(name)) return bad('A name with an underscore stands for one that the mesh believes.')
+        if (isProtected(name)) metadata.remove(name)
+    }
+  }
+  return reading
+}
+
+type Reading = { -readonly [Name in keyof MetadataIn]: MetadataIn[Name] }
+
+const NOTHING: MetadataIn = Object.freeze({
+  traceparent: NONE,
+  tracestate: NONE,
+  baggage: NONE,
+  timeoutMs: undefined,
+  previousAttempts: undefined,
+})
+
+const texts = (metadata: Metadata, name: string): readonly string[] => metadata.get(name).map(String)
+
+function shortest(values: readonly string[]): number | undefined {
+  let least: number | undefined
+  for (const value of values)
+    if (MILLISECONDS.test(value)) least = Math.min(least ?? Number.POSITIVE_INFINITY, Number(value))
+  return least
+}
+
+/** RFC 9113, 8.3.1: where both are there they name the same. */
+function agree(hosts: readonly string[], authority: string | undefined): boolean {
+  return (
+    hosts.length === 1 && (authority === undefined || hosts[0]?.toLowerCase() === authority.toLowerCase())
+  )
+}
+
+function bad(rule: string): MeshError {
+  return new MeshError('TULLE_BAD_REQUEST', rule, { layer: 'canonical' })
+}
