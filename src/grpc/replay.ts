@@ -5,6 +5,8 @@ import type { Link } from './wire.ts'
 export const KEEP_BYTES: number = 1024 * 1024
 /** Empty messages take room too: no more than this many are kept, whatever their size. */
 const KEEP_MESSAGES = 10_000
+/** The largest frame HTTP/2 has where nobody agreed on another (RFC 9113, 6.5.2), in bytes. */
+const ONE_FRAME = 16_384
 
 /** A message with what the application is told once it was taken. */
 interface Message {
@@ -135,9 +137,13 @@ export class Replay {
     this.#link.halfClose()
   }
 
-  /** The half-close need not wait for the last message to be accepted: with it, it costs no frame of its own. */
+  /**
+   * Nothing is left for the link but the half-close. After a small message it goes at once, in the frame of that message;
+   * after a large one when that was accepted, since with it the request has left.
+   */
   get #allGiven(): boolean {
-    return this.#next === this.#first + this.#messages.length
+    if (this.#next !== this.#first + this.#messages.length) return false
+    return !this.#writing || (this.#messages.at(-1) as Message).bytes.length <= ONE_FRAME
   }
 
   #accept(link: Link): void {
