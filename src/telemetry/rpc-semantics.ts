@@ -153,5 +153,5 @@ export const RPC: Semantics = {
   answered: (outcome) => grpcCode(rpcStatus(outcome)),
 
   /** Only methods that the application has registered come this far. */
-  routeOf: rpcMethod,
+  routeOf: (call) => call.path,
 }

@@ -105,7 +105,7 @@ test('an entry of a gRPC call has its code and its name, and says that it is one
   )
   for (const entry of requests) {
     assert.equal(entry.protocol, 'grpc')
-    assert.equal(entry.route, QUOTE)
+    assert.equal(entry.route, `/${QUOTE}`)
   }
 })
 
