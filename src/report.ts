@@ -78,8 +78,8 @@ export class Description {
       ...layers(built),
     ])
     const endpoints = this.endpoints.map(
-      ({ id, inFlight, expectedMs, ejected }) =>
-        `  ${id.padEnd(24)} ${inFlight} in flight, expected ${expectedMs} ms${ejected ? ', ejected' : ''}`,
+      ({ id, protocol, inFlight, expectedMs, ejected }) =>
+        `  ${id.padEnd(24)} ${protocol === 'grpc' ? 'gRPC, ' : ''}${inFlight} in flight, expected ${expectedMs} ms${ejected ? ', ejected' : ''}`,
     )
     return [
       `${this.service}  policy ${this.policyVersion}${this.hosts.length === 0 ? '' : `  hosts ${this.hosts.join(', ')}`}`,

@@ -22,6 +22,7 @@ const description = new Description({
       weight: 1,
       zone: undefined,
       version: undefined,
+      protocol: undefined,
       inFlight: 3,
       expectedMs: 12.5,
       ejected: true,

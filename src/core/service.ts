@@ -20,6 +20,8 @@ export interface ServiceState {
   slot<T>(slot: Slot<T>): T
   /** Every endpoint known now, ejected ones included. */
   readonly endpoints: readonly EndpointState[]
+  /** Those of them that calls of this protocol may be picked for; undefined: all. */
+  speaking?(protocol: 'http' | 'grpc'): readonly EndpointState[]
   /** True once a first endpoint set has arrived, an empty one included. */
   readonly ready: boolean
   /** Runs `fn` once, synchronously when the first set arrives. Returns the removal. */

@@ -80,7 +80,7 @@ function says(given: unknown, spec: EndpointSpec | undefined): boolean {
     wire.zone === spec.zone &&
     wire.version === spec.version &&
     wire.mtls === spec.mtls &&
-    wire.protocol === spec.meta?.protocol
+    wire.protocol === spec.protocol
   )
 }
 
@@ -88,11 +88,8 @@ function judge(given: unknown, path: readonly PropertyKey[]): EndpointSpec {
   const { data, error } = endpointWire.safeParse(given)
   if (data === undefined) throw mistaken(error, path)
   const { address, port, weight, zone, version, mtls, protocol } = data
-  return { address, port, weight, zone, version, mtls, meta: metaOf(protocol) }
+  return { address, port, weight, zone, version, mtls, protocol }
 }
-
-const metaOf = (protocol: EndpointWire['protocol']): EndpointSpec['meta'] =>
-  protocol === undefined ? undefined : { protocol }
 
 /** Whether they say the same in the same order. */
 export function sameSet(a: EndpointSet | undefined, b: EndpointSet): boolean {
@@ -109,7 +106,7 @@ function sameSpec(a: EndpointSpec, b: EndpointSpec): boolean {
     a.zone === b.zone &&
     a.version === b.version &&
     a.mtls === b.mtls &&
-    a.meta?.protocol === b.meta?.protocol
+    a.protocol === b.protocol
   )
 }
 

@@ -73,6 +73,10 @@ export class KnownEndpoint implements EndpointState {
     return this.#spec.meta
   }
 
+  get protocol(): EndpointSpec['protocol'] {
+    return this.#spec.protocol
+  }
+
   get mtls(): EndpointSpec['mtls'] {
     return this.#spec.mtls
   }

@@ -12,7 +12,7 @@ export function pick<W>(service: ServiceState): Hop<Attempt<W>> {
   return (attempt, observer) => {
     const endpoint = service.pick(attempt)
     if (endpoint === undefined) {
-      observer.end(refusal(nothingToPick(service)))
+      observer.end(refusal(nothingToPick(service, attempt.call.protocol)))
       return NOTHING_TO_CANCEL
     }
     attempt.endpoint = endpoint
@@ -20,13 +20,22 @@ export function pick<W>(service: ServiceState): Hop<Attempt<W>> {
   }
 }
 
-function nothingToPick({ name, endpoints, ready }: ServiceState): MeshError {
-  const known = endpoints.length
-  const why =
-    known > 0
-      ? `all ${known} endpoints are ejected, and outlier.panicThreshold keeps calls from them`
-      : ready
-        ? 'no endpoint is known'
-        : 'no endpoint set has arrived yet'
-  return stormError('TULLE_NO_ENDPOINT', `${name}: ${why}`, { layer: 'pick', service: name })
+function nothingToPick(service: ServiceState, protocol: 'http' | 'grpc'): MeshError {
+  const { name } = service
+  const message = `${name}: ${whyNone(service, protocol)}`
+  return stormError('TULLE_NO_ENDPOINT', message, { layer: 'pick', service: name })
+}
+
+const NAMES = { http: 'HTTP', grpc: 'gRPC' } as const
+
+function whyNone(service: ServiceState, protocol: 'http' | 'grpc'): string {
+  const { endpoints, ready } = service
+  const known = service.speaking?.(protocol).length ?? endpoints.length
+  if (known > 0) return `all ${known} endpoints are ejected, and outlier.panicThreshold keeps calls from them`
+  if (endpoints.length > 0) {
+    const other = NAMES[protocol === 'http' ? 'grpc' : 'http']
+    const those = endpoints.length === 1 ? 'its one endpoint is' : `its ${endpoints.length} endpoints are`
+    return `no endpoint speaks ${NAMES[protocol]}; ${those} registered for ${other}`
+  }
+  return ready ? 'no endpoint is known' : 'no endpoint set has arrived yet'
 }

@@ -12,7 +12,8 @@ export interface Reconciled {
 /**
  * A new endpoint set against what is known: endpoints are things, so one that stays keeps its object and with it its
  * load, its ejection and its sockets. Linear in both. An address listed twice counts once, as it is listed first; an
- * address that must prove another identity than before, or is protected in another way, is another endpoint.
+ * address that must prove another identity than before, is protected in another way or speaks another protocol is
+ * another endpoint.
  */
 export function reconcile(
   before: ReadonlyMap<string, KnownEndpoint>,
@@ -26,7 +27,7 @@ export function reconcile(
     const id = endpointId(spec.address, spec.port)
     if (known.has(id)) continue
     const same = before.get(id)
-    if (same === undefined || same.identity !== spec.identity || same.mtls !== spec.mtls) {
+    if (same === undefined || isAnother(same, spec)) {
       known.set(id, make(id, spec))
       added++
       continue
@@ -40,4 +41,8 @@ export function reconcile(
   if (known.size - added < before.size)
     for (const [id, endpoint] of before) if (known.get(id) !== endpoint) removed.push(endpoint)
   return { known, added, removed, changed: reweighted || added > 0 || removed.length > 0 }
+}
+
+function isAnother(known: KnownEndpoint, { identity, mtls, protocol }: EndpointSpec): boolean {
+  return known.identity !== identity || known.mtls !== mtls || known.protocol !== protocol
 }

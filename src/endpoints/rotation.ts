@@ -19,7 +19,7 @@ interface Offer {
 const NOBODY: Picker<KnownEndpoint> = () => undefined
 
 /**
- * Which endpoints are in rotation. Ejected ones are not, with two exceptions: an offered probe takes the next fitting
+ * Which endpoints are in rotation for the calls of a protocol, or of both. Ejected ones are not, with two exceptions: an offered probe takes the next fitting
  * call, and in panic (SEMANTICS 2.13: fewer than `panicThreshold` of the known are available) ejection is ignored,
  * because the few that are left would be drowned.
  */
@@ -72,30 +72,27 @@ export class Rotation {
     return endpoint
   }
 
-  /** One may always go where there is another; beyond that, `maxEjectedPercent` is not exceeded. */
-  eject(endpoint: KnownEndpoint): boolean {
+  /** Whether another may go: one always where there is another; beyond that, `maxEjectedPercent` is not exceeded. */
+  get mayEject(): boolean {
     const { outlier } = this.#rules
-    if (outlier === false || endpoint.ejected) return false
+    if (outlier === false) return false
     const count = this.#known.length
     const allowed = Math.max(count > 1 ? 1 : 0, Math.floor(count * outlier.maxEjectedPercent + 1e-9))
-    if (this.#ejected >= allowed) return false
-    endpoint.ejected = true
-    this.#rebuild()
-    return true
+    return this.#ejected < allowed
   }
 
-  readmit(endpoint: KnownEndpoint): void {
-    if (!endpoint.ejected) return
-    endpoint.ejected = false
-    endpoint.offered = false
+  /** One of its endpoints was ejected or re-admitted. */
+  refresh(): void {
     this.#rebuild()
   }
 
   /** A call that may be repeated takes the probe; after another base period without one, any call does. */
-  offerProbe(endpoint: KnownEndpoint): void {
+  offer(endpoint: KnownEndpoint): void {
     const { outlier } = this.#rules
-    if (!endpoint.ejected || endpoint.offered || outlier === false) return
-    endpoint.offered = true
+    if (outlier === false) return
+    // An earlier one may have been taken over the other protocol.
+    const earlier = this.#offers.findIndex((offer) => offer.endpoint === endpoint)
+    if (earlier !== -1) this.#offers.splice(earlier, 1)
     this.#offers.push({ endpoint, anyFromMs: this.#deps.clock.now() + outlier.baseEjection })
   }
 

@@ -11,7 +11,8 @@ import type { Slot } from '../core/service.ts'
 import { KnownEndpoint, type Owner } from './known-endpoint.ts'
 import { outlierPiece } from './outlier-policy.ts'
 import { reconcile } from './reconcile.ts'
-import { Rotation, type RotationRules } from './rotation.ts'
+import type { RotationRules } from './rotation.ts'
+import { Rotations } from './rotations.ts'
 import { sameValue } from './same-value.ts'
 import { Slots } from './slots.ts'
 
@@ -35,7 +36,7 @@ export class ServiceTable implements Owner {
   readonly name: string
   #plan: ServicePlan
   readonly #deps: TableDeps
-  readonly #rotation: Rotation
+  readonly #rotation: Rotations
   readonly #slots = new Slots()
   #known = new Map<string, KnownEndpoint>()
   #ready = false
@@ -46,7 +47,7 @@ export class ServiceTable implements Owner {
     this.name = plan.service
     this.#plan = plan
     this.#deps = deps
-    this.#rotation = new Rotation(this.name, this.#rules(), deps)
+    this.#rotation = new Rotations(this.name, this.#rules(), deps)
   }
 
   get plan(): ServicePlan {
@@ -55,6 +56,10 @@ export class ServiceTable implements Owner {
 
   get endpoints(): readonly KnownEndpoint[] {
     return this.#rotation.known
+  }
+
+  speaking(protocol: Call<unknown>['protocol']): readonly KnownEndpoint[] {
+    return this.#rotation.speaking(protocol)
   }
 
   get ready(): boolean {

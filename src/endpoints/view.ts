@@ -23,6 +23,8 @@ export interface EndpointView {
   readonly weight: number
   readonly zone: string | undefined
   readonly version: string | undefined
+  /** What it is registered to speak; undefined: whatever it is called with. */
+  readonly protocol: 'http' | 'grpc' | undefined
   readonly inFlight: number
   /** What the balancer expects a call to take, in milliseconds: the decayed round trip, the oldest wait or a penalty. */
   readonly expectedMs: number
@@ -31,11 +33,12 @@ export interface EndpointView {
 
 export function viewOf(table: ServiceTable, nowMs: number): ServiceView {
   const endpoints = table.endpoints.map(
-    ({ id, weight, zone, version, load, ejected }): EndpointView => ({
+    ({ id, weight, zone, version, protocol, load, ejected }): EndpointView => ({
       id,
       weight,
       zone,
       version,
+      protocol,
       inFlight: load.inFlight,
       expectedMs: Math.round(estimateMs(load, nowMs) * 10) / 10,
       ejected,

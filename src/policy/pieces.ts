@@ -42,6 +42,10 @@ const endpointSchema = z.union(
       weight: wholeNumber(1, 1000).optional().meta({ description: 'Relative share of traffic; default 1' }),
       zone: text('the name of a zone').optional(),
       version: text('a version as text').optional(),
+      protocol: oneOf(['http', 'grpc']).optional().meta({
+        description:
+          'What it speaks: calls of the other protocol do not see it; default whatever it is called with',
+      }),
       meta: z.record(z.string(), text('text'), { error: 'expected a mapping of text to text' }).optional(),
     }).transform(
       ({ address, ...rest }): EndpointSpec => ({ ...(parseAddress(address) as EndpointSpec), ...rest }),

@@ -1,5 +1,6 @@
 import type { Call } from '../core/call.ts'
 import { CODES } from '../core/codes.ts'
+import type { EndpointState } from '../core/endpoint.ts'
 import type { EventMap } from '../core/events.ts'
 import { type GrpcStatus, type GrpcStatusName, grpcCode, grpcStatusName } from '../core/grpc-status.ts'
 import type { Deps } from '../core/module.ts'
@@ -82,7 +83,7 @@ export class RetryRule {
     if (outcome.committed || this.waiting.closed) return undefined
     const again = call.options.retry !== false && !isRefusal(outcome)
     const possible = outcome.unsent && call.replayable && nowMs < call.deadline
-    const fresh = !spent.repeated && spent.endpoints < this.deps.service.endpoints.length
+    const fresh = !spent.repeated && spent.endpoints < among(this.deps.service, call).length
     if (again && possible && fresh) return AT_ONCE
     if (possible && awaits(call, outcome)) {
       const afterMs = lookMs(spent.waits + 1, this.deps.random)
@@ -110,7 +111,8 @@ export class RetryRule {
     const { retryAfterMs } = outcome
     const afterMs = waitMs(spent.backoffs + 1, retryAfterMs, call.protocol, params.backoff, random)
     if (afterMs === undefined) return undefined
-    if (call.deadline - nowMs < afterMs + usualMs(service, random)) return this.#refuse('deadline')
+    if (call.deadline - nowMs < afterMs + usualMs(among(service, call), random))
+      return this.#refuse('deadline')
     const shared = service.params(retryPiece)
     if (shared !== false) this.#budget.adopt(shared.budget)
     if (!this.#budget.withdraw(nowMs)) return this.#refuse('budget')
@@ -143,8 +145,13 @@ function localStatus(call: Call<unknown>, { class: verdict, error }: Outcome): G
   return grpcStatusName(grpcCode(CODES[error.code].grpc as GrpcStatus))
 }
 
+/** The endpoints that the next attempt is picked from. */
+function among(service: ServiceState, { protocol }: Call<unknown>): readonly EndpointState[] {
+  return service.speaking?.(protocol) ?? service.endpoints
+}
+
 /** What a usual answer takes: the best estimate among a few endpoints, since that is where the next pick goes. */
-function usualMs({ endpoints }: ServiceState, random: () => number): number {
+function usualMs(endpoints: readonly EndpointState[], random: () => number): number {
   const count = Math.min(SAMPLE, endpoints.length)
   const from = endpoints.length > SAMPLE ? Math.floor(random() * endpoints.length) : 0
   let best = Number.POSITIVE_INFINITY

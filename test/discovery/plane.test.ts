@@ -154,9 +154,13 @@ test('all that an endpoint says of itself comes through, and a set is told only 
   await says({ orders: [full] })
   await says({ orders: [{ ...full }] }, ['orders', 'stock'])
   const { protocol, ...rest } = full
-  assert.deepEqual(orders.sets, [{ endpoints: [{ ...rest, meta: { protocol } }] }])
+  assert.deepEqual(orders.sets, [{ endpoints: [{ ...rest, protocol }] }])
   await says({ orders: [{ ...full, weight: 3 }] })
   assert.equal(orders.sets.length, 2)
+  await says({ orders: [{ ...full, weight: 3, protocol: 'http' }] })
+  assert.equal(orders.sets.at(-1)!.endpoints[0]!.protocol, 'http')
+  await says({ orders: [rest] })
+  assert.deepEqual(orders.sets.at(-1)!.endpoints[0], { ...rest, protocol: undefined })
   await source.close()
 })
 

@@ -73,6 +73,7 @@ test('the view counts what is known, available, ejected and in flight', () => {
     weight: 1,
     zone: undefined,
     version: undefined,
+    protocol: undefined,
     inFlight: 0,
     expectedMs: 30,
     ejected: true,

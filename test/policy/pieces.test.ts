@@ -15,6 +15,10 @@ test('an address may be text, or an object that says more of it', () => {
       { address: '::2', port: 80, version: '2', zone: 'b', weight: 5 },
     ],
   )
+  assert.deepEqual(endpointsSchema.parse([{ address: 'a:1', protocol: 'grpc' }]), [
+    { address: 'a', port: 1, protocol: 'grpc' },
+  ])
+  assert.equal(endpointsSchema.safeParse([{ address: 'a:1', protocol: 'http2' }]).success, false)
 })
 
 test('one address twice is a mistake, written one way or the other', () => {

@@ -103,6 +103,19 @@ describe('what provably never left', () => {
     )
   })
 
+  test('is charged once every endpoint that speaks its protocol was tried', () => {
+    const { deps, clock, below, top, send } = scene({ protocol: 'grpc', method: 'POST' })
+    Object.assign(deps.service, {
+      speaking: (protocol: string) => (protocol === 'grpc' ? deps.service.endpoints.slice(0, 1) : []),
+    })
+    below.onArrival = (arrival) => arrival.end(unsent())
+    send()
+    assert.equal(below.arrived.length, 1)
+    clock.advance(25)
+    assert.equal(below.arrived.length, 2)
+    top.cancel('caller')
+  })
+
   test('is charged and waits once every endpoint was tried', () => {
     const { clock, below, top, send } = scene({ method: 'POST' })
     below.onArrival = (arrival) => arrival.end(unsent())
