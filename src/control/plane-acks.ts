@@ -1,9 +1,9 @@
+import { type BackoffParams, backoffMs } from '../core/backoff.ts'
 import type { PlaneLink } from '../core/plane.ts'
 import type { AckWire } from '../core/plane-wire.ts'
 import type { Clock, Random } from '../core/ports.ts'
 
-const BACKOFF_MS = 500
-const MAX_BACKOFF_MS = 30_000
+const BACKOFF: BackoffParams = { base: 500, max: 30_000 }
 const MAX_REASONS = 50
 const MAX_REASON_LENGTH = 2000
 
@@ -52,8 +52,8 @@ export class Acknowledger {
     const request = { method: 'POST', path: '/v1/acks', body: this.#current, auth: 'identity' } as const
     this.#link.send(request, own.signal).catch(() => {
       if (this.#sending !== own || this.#current === undefined) return
-      const ceiling = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** Math.min(this.#failures++, 10))
-      this.#disarm = this.#clock.background(this.#random() * ceiling, () => this.#send())
+      const delayMs = backoffMs(++this.#failures, BACKOFF, this.#random)
+      this.#disarm = this.#clock.background(delayMs, () => this.#send())
     })
   }
 }

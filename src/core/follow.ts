@@ -1,9 +1,9 @@
+import { type BackoffParams, backoffMs } from './backoff.ts'
 import { MeshError } from './errors.ts'
 import type { PlaneAnswer, PlaneLink, PlaneRequest } from './plane.ts'
 import type { Clock, Random } from './ports.ts'
 
-const BACKOFF_MS = 250
-const MAX_BACKOFF_MS = 15_000
+const BACKOFF: BackoffParams = { base: 250, max: 15_000 }
 /** A healthy long poll is over seldom; what is answered at once again and again is asked this often, after a burst. */
 const INTERVAL_MS = 1000
 const BURST = 2
@@ -83,11 +83,11 @@ export function follow(options: FollowOptions): Following {
   }
 
   const failed = (error: unknown): void => {
-    const ceiling = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** Math.min(failures, 10))
     failures += 1
+    const delayMs = backoffMs(failures, BACKOFF, random)
     unsure = true
     options.onError(error)
-    next(random() * ceiling)
+    next(delayMs)
   }
 
   const answered = (answer: PlaneAnswer): void => {

@@ -1,3 +1,4 @@
+import { type BackoffParams, backoffMs } from '../core/backoff.ts'
 import { endpointId } from '../core/endpoint.ts'
 import { type PlaneLink, PlaneRefusal, type PlaneRequest } from '../core/plane.ts'
 import { type EndpointWire, leaseWire, type RegistrationWire } from '../core/plane-wire.ts'
@@ -6,9 +7,8 @@ import type { Listener } from '../core/runtime.ts'
 import { type Advertised, addressOf, readAdvertise } from './advertise.ts'
 
 const TTL_MS = 10_000
-const BACKOFF_MS = 250
-/** Shorter than the grace of one TTL that a plane gives everybody after its restart. */
-const MAX_BACKOFF_MS = 4000
+/** At most 4 s: shorter than the grace of one TTL that a plane gives everybody after its restart. */
+const BACKOFF: BackoffParams = { base: 250, max: 4000 }
 /** Between heartbeats, whatever time-to-live a plane names: one that said years once would never hear of us again. */
 const HEARTBEAT_MS = { least: 100, most: 20_000 }
 /** A drain does not wait longer for a plane. */
@@ -184,8 +184,7 @@ export class Registrar {
     this.#unlisten ??= this.#options.link.onReachable?.(() => {
       if (this.#failures > 0 && this.#sending === undefined) this.#next(0)
     })
-    const ceiling = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** Math.min(this.#failures++, 10))
-    this.#next(random() * ceiling)
+    this.#next(backoffMs(++this.#failures, BACKOFF, random))
   }
 
   #path(): string {

@@ -1,3 +1,4 @@
+import { backoffMs } from '../core/backoff.ts'
 import type { Random } from '../core/ports.ts'
 
 /** Of a certificate's time: where renewing begins, and over how much of it many processes are spread (FAULTS 37). */
@@ -38,7 +39,6 @@ export function renewalAt(
  * @param leftMs until the certificate ends; zero or less: it is over, or there is none
  */
 export function renewalBackoffMs(failures: number, leftMs: number, random: Random): number {
-  const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures - 1, 10))
   const share = leftMs > 0 ? Math.max(FIRST_MS, leftMs / TRIES_LEFT) : LONGEST_MS / 4
-  return random() * Math.min(ceiling, share)
+  return backoffMs(failures, { base: FIRST_MS, max: Math.min(LONGEST_MS, share) }, random)
 }
