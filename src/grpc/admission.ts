@@ -46,23 +46,32 @@ export class Admission {
 
   /** The time spent here is part of what the call has. */
   async #wait(call: MeshCall, start: boolean): Promise<void> {
-    let late = start ? notStarted : () => this.#unknown()
+    let why = start ? notStarted : () => this.#unknown()
     const leftMs = call.leftMs()
     const patienceMs = call.waitForReady ? Number.POSITIVE_INFINITY : START_WAIT_MS
-    const disarm = this.#after(Math.min(leftMs, patienceMs), () => call.refuse(late()))
+    const disarm = this.#after(Math.min(leftMs, patienceMs), () =>
+      call.refuse(leftMs <= patienceMs ? this.#outOfTime(why()) : why()),
+    )
     this.#waiting.add(call)
     try {
       if (start) await this.#runtime.whenReady()
-      late = () => this.#unknown()
-      if (this.#plan() === undefined) await this.#runtime.newcomer?.(this.#service)
-      while (call.waitForReady && !call.over && this.#plan() === undefined) await this.#pause()
+      why = () => this.#unknown()
+      if (this.#stranger) await this.#runtime.newcomer?.(this.#service)
+      while (call.waitForReady && !call.over && this.#stranger) await this.#pause()
     } catch (error) {
       call.refuse(error)
     } finally {
       disarm()
       this.#waiting.delete(call)
     }
-    if (!call.over && !this.#launch(call)) call.refuse(this.#unknown())
+    if (call.over) return
+    if (this.#runtime.state === 'closed') call.refuse(closedMesh())
+    else if (!this.#launch(call)) call.refuse(this.#unknown())
+  }
+
+  /** Nobody knows the service, and somebody may yet tell of it. */
+  get #stranger(): boolean {
+    return this.#runtime.state !== 'closed' && this.#plan() === undefined
   }
 
   #after(ms: number, fn: () => void): () => void {
@@ -84,6 +93,11 @@ export class Admission {
     const resolved = this.#resolve()
     if (resolved !== undefined && 'error' in resolved) return resolved.error
     return new MeshError('TULLE_UNKNOWN_SERVICE', `no service "${this.#service}" is known`, { layer: 'grpc' })
+  }
+
+  #outOfTime(cause: MeshError): MeshError {
+    const message = `${this.#service}: the deadline passed while the call waited: ${cause.message}`
+    return new MeshError('TULLE_DEADLINE', message, { layer: 'grpc', hint: cause.hint, cause })
   }
 
   #resolve(): ReturnType<typeof resolveName> {

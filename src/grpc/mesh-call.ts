@@ -178,7 +178,12 @@ export class MeshCall extends AsyncResource implements JsCall, GrpcWire, Observe
     const { error } = outcome
     // The peer's own status follows through the wire, once the layers have done with the call.
     if (error === undefined && outcome.code !== undefined) return
-    this.#fail(error ?? new MeshError('TULLE_RESET', 'the call ended without a status', { layer: 'grpc' }))
+    // Wherever a call was when the time passed that somebody had given it, gRPC has one word for it.
+    const late = outcome.condition === 'deadline' && this.#call?.covers === 'call'
+    this.#fail(
+      late,
+      error ?? new MeshError('TULLE_RESET', 'the call ended without a status', { layer: 'grpc' }),
+    )
   }
 
   attach(link: Link): void {
@@ -223,10 +228,11 @@ export class MeshCall extends AsyncResource implements JsCall, GrpcWire, Observe
     this.#run(callback, undefined, undefined)
   }
 
-  #fail(error: MeshError): void {
+  #fail(late: boolean, error: MeshError): void {
     error.attempts = this.#call?.trail ?? []
     error.policyVersion = this.#call?.route.policyVersion
-    this.#decide(faultStatus(error))
+    const last = faultStatus(error)
+    this.#decide(late ? { ...last, code: status.DEADLINE_EXCEEDED } : last)
   }
 
   /** A last word of ours: told in a tick of its own, since the layers, or the application itself, are still at work in this one. */
