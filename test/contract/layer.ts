@@ -18,6 +18,7 @@ import { type Arrival, Recorder, ScriptedHop } from '../kit/hops.ts'
 import { answered, ok, refused, reset, undecided, unsent } from '../kit/outcomes.ts'
 import { seeded } from '../kit/random.ts'
 
+type Protocol = Call<undefined>['protocol']
 type Sides = { call: CallLayer; attempt: AttemptLayer; tries: Tries }
 
 export interface ContractOptions {
@@ -35,7 +36,7 @@ export interface ContractOptions {
 
 /**
  * The laws of `core/hop.ts` for one layer: `make` builds it, `side` says where it stands. Layers above retry are
- * `call`, layers below it `attempt`, retry itself `tries`.
+ * `call`, layers below it `attempt`, retry itself `tries`. They hold for the calls of either protocol.
  */
 export function layerContract<S extends keyof Sides>(
   name: string,
@@ -43,9 +44,19 @@ export function layerContract<S extends keyof Sides>(
   make: (deps: TestDeps) => Sides[S],
   options: ContractOptions = {},
 ): void {
-  const bench = (): Bench => new Bench(side, make, options)
+  for (const protocol of ['http', 'grpc'] as const) lawsOver(protocol, name, side, make, options)
+}
 
-  describe(`${name} keeps the laws of layers`, () => {
+function lawsOver<S extends keyof Sides>(
+  protocol: Protocol,
+  name: string,
+  side: S,
+  make: (deps: TestDeps) => Sides[S],
+  options: ContractOptions,
+): void {
+  const bench = (): Bench => new Bench(protocol, side, make, options)
+
+  describe(`${name} keeps the laws of layers over ${protocol}`, () => {
     test('an answer comes up as it was given, and once', () => {
       const { top, below } = bench().enter()
       below.last.sent()
@@ -128,7 +139,7 @@ export function layerContract<S extends keyof Sides>(
     test('whatever happens in whatever order, every law holds and nothing stays behind', () => {
       fc.assert(
         fc.property(fc.array(step, { minLength: 5, maxLength: 60, size: 'max' }), fc.nat(), (steps, seed) => {
-          const run = new Bench(side, make, options, seed)
+          const run = new Bench(protocol, side, make, options, seed)
           for (const one of steps) run.step(one)
           run.finish()
         }),
@@ -156,6 +167,39 @@ const HEADS: readonly (() => Outcome)[] = [
   () => answered('gateway-error'),
   () => answered('5xx'),
 ]
+/** What only gRPC has: names of statuses, exact pushback, failures without a condition, successes that are penalised. */
+const GRPC_ANSWERS: readonly (() => Outcome)[] = [
+  () => ok({ code: 10, status: 'aborted' }),
+  () => ok({ code: 2, status: 'unknown', penalised: true }),
+  () => answered('gateway-error', { code: 14, status: 'unavailable' }),
+  () => answered('rate-limited', { code: 8, status: 'resource-exhausted', retryAfterMs: 24 }),
+  () => ({
+    class: 'failure',
+    committed: false,
+    unsent: false,
+    code: 7,
+    status: 'permission-denied',
+    penalised: false,
+  }),
+]
+const OUTCOMES_OVER = { http: OUTCOMES, grpc: [...OUTCOMES, ...GRPC_ANSWERS] }
+const HEADS_OVER = { http: HEADS, grpc: [...HEADS, ...GRPC_ANSWERS, () => undecided({ committed: true })] }
+
+/** What a gRPC call has that an HTTP one has not. */
+function traitsOf(protocol: Protocol, n: number): Partial<Call<undefined>> {
+  if (protocol === 'http') return { method: n % 2 === 0 ? 'GET' : 'POST' }
+  const waitForReady = n % 5 === 4
+  return {
+    protocol,
+    method: 'POST',
+    path: '/pricing.v1.Pricing/Quote',
+    options: waitForReady ? { waitForReady } : {},
+    builtInCovers: waitForReady ? 'nothing' : 'sent',
+    cancel: n % 3 === 0 ? 'all' : undefined,
+    underway: n % 7 === 6,
+  }
+}
+
 const KINDS: readonly CancelKind[] = ['caller', 'deadline', 'hedge', 'closing']
 
 const number = fc.nat({ max: 1000 })
@@ -183,10 +227,12 @@ class Bench {
   readonly #below: ScriptedHop<Call<undefined>> | ScriptedHop<Attempt<undefined>>
   readonly #enter: (n: number, top: Recorder) => void
   readonly #sent = new Set<Arrival<unknown>>()
+  readonly #protocol: Protocol
   readonly #restMs: number
   readonly #happen: ContractOptions['happen']
 
   constructor(
+    protocol: Protocol,
     side: keyof Sides,
     make: (deps: TestDeps) => CallLayer | AttemptLayer | Tries,
     options: ContractOptions,
@@ -195,14 +241,15 @@ class Bench {
     this.deps = makeDeps({ random: seeded(seed), ...(options.params ? { params: options.params } : {}) })
     const endpoints = this.deps.service.populate(3)
     options.prepare?.(this.deps)
+    this.#protocol = protocol
     this.#restMs = options.restMs ?? 0
     this.#happen = options.happen
     const layer = make(this.deps)
     const call = (n: number): Call<undefined> =>
       makeCall({
-        method: n % 2 === 0 ? 'GET' : 'POST',
         idempotent: n % 2 === 0,
-        route: makeRoute({ params: options.params ?? {} }),
+        route: makeRoute({ params: options.params ?? {}, cancel: undefined }),
+        ...traitsOf(protocol, n),
         ...options.call?.(n, this.deps),
       })
     if (side === 'call') {
@@ -287,10 +334,14 @@ class Bench {
       this.#sent.add(arrival)
       arrival.sent()
     }
-    if (what === 'head' && !arrival.headSeen) arrival.head(at(HEADS, n)())
+    if (what === 'head' && !arrival.headSeen) arrival.head(at(HEADS_OVER[this.#protocol], n)())
     // After a head only a success, a failure answered or a break can come: nothing is unsent any more.
     if (what === 'end')
-      arrival.end(arrival.headSeen ? at([ok, () => answered(), () => reset()], n)() : at(OUTCOMES, n)())
+      arrival.end(
+        arrival.headSeen
+          ? at([ok, () => answered(), () => reset()], n)()
+          : at(OUTCOMES_OVER[this.#protocol], n)(),
+      )
   }
 
   /** Everybody leaves; then nothing may be left below, and no timer. */

@@ -21,6 +21,12 @@ layerContract('retry', 'tries', (deps) => retry.layer(defaults, deps)!)
 layerContract('retry on everything, often', 'tries', (deps) => {
   return retry.layer({ ...defaults, limit: 10, retryOn: ['5xx', 'rate-limited'] }, deps)!
 })
+layerContract('retry on statuses by name', 'tries', (deps) => {
+  return retry.layer(
+    { ...defaults, limit: 3, retryOn: ['unavailable', 'aborted', 'permission-denied'] },
+    deps,
+  )!
+})
 layerContract('retry: false', 'tries', (deps) => retry.layer(false, deps)!)
 layerContract('retry refused by the call', 'tries', (deps) => retry.layer(defaults, deps)!, {
   call: () => ({ options: { retry: false } }),
