@@ -80,6 +80,77 @@ describe('what an application sees is what plain grpc-js shows', () => {
     await same(sides, 'watch', { asks: [{ count: 0 }] })
   })
 
+  test('a server that says no: code, details and trailers, with and without initial metadata', async (t) => {
+    const trailers = { reason: 'stock', 'detail-bin': Buffer.from([0, 255, 1]) }
+    for (const initial of [undefined, { region: 'eu' }]) {
+      const behave = { code: status.FAILED_PRECONDITION, details: 'nothing left: ∅', trailers }
+      const sides = await both(t, initial === undefined ? behave : { ...behave, initial })
+      for (const method of ['quote', 'upload', 'watch', 'chat'] as const) {
+        const seen = await same(sides, method, { asks: [{ id: 'a' }] })
+        assert.equal(seen.status?.code, status.FAILED_PRECONDITION)
+      }
+    }
+  })
+
+  test('metadata of every kind, both ways', async (t) => {
+    const sides = await both(t, {
+      initial: { region: 'eu', 'key-bin': Buffer.from([1, 2]) },
+      trailers: { cost: '1' },
+    })
+    const metadata = new Metadata()
+    metadata.set('tenant', 'a')
+    metadata.add('tenant', 'b')
+    metadata.set('blob-bin', Buffer.from([0, 1, 254]))
+    await same(sides, 'quote', { metadata })
+    const [first, second] = sides.server.ledger.executions
+    assert.deepEqual(second?.metadata.get('tenant'), first?.metadata.get('tenant'))
+    assert.deepEqual(second?.metadata.get('blob-bin'), first?.metadata.get('blob-bin'))
+  })
+
+  test('a message over the limit of this side, sent and received', async (t) => {
+    const small = { 'grpc.max_send_message_length': 1000 }
+    const sending = await both(t, {}, small)
+    for (const method of ['quote', 'upload'] as const) {
+      const how = { asks: [{ payload: Buffer.alloc(2000) }] }
+      const expected = await observe(sending.plain, method, how)
+      const seen = await observe(sending.meshed, method, how)
+      assert.deepEqual([seen.status, seen.error], [expected.status, expected.error])
+      assert.equal(seen.status?.code, status.RESOURCE_EXHAUSTED)
+    }
+    const receiving = await both(t, {}, { 'grpc.max_receive_message_length': 1000 })
+    const how = { asks: [{ answerBytes: 2000, count: 1 }] }
+    for (const method of ['quote', 'watch'] as const) {
+      const seen = await observe(receiving.meshed, method, how)
+      assert.equal(seen.status?.code, status.RESOURCE_EXHAUSTED)
+      const expected = await observe(receiving.plain, method, how)
+      assert.ok(seen.status?.details.startsWith(expected.status?.details ?? '?'))
+    }
+  })
+
+  test('a deadline that passes, and one that has passed', async (t) => {
+    const sides = await both(t, { never: true })
+    for (const ms of [100, -5])
+      for (const method of ['quote', 'watch'] as const) {
+        const deadline = (): number => Date.now() + ms
+        const expected = await observe(sides.plain, method, { options: { deadline: deadline() } })
+        const seen = await observe(sides.meshed, method, { options: { deadline: deadline() } })
+        assert.deepEqual(
+          seen.events.filter((event) => event !== 'metadata'),
+          expected.events.filter((event) => event !== 'metadata'),
+        )
+        assert.equal(seen.status?.code, status.DEADLINE_EXCEEDED)
+      }
+  })
+
+  test('a server that ends the call while the application is still writing', async (t) => {
+    const sides = await both(t, { deaf: true, code: status.INVALID_ARGUMENT })
+    for (const method of ['upload', 'chat'] as const) {
+      const asks = Array.from({ length: 30 }, () => ({ payload: Buffer.alloc(65_536) }))
+      const seen = await within(observe(sides.meshed, method, { asks }), 5000, method)
+      assert.equal(seen.status?.code, status.INVALID_ARGUMENT)
+    }
+  })
+
   test('a call that is cancelled at once', async (t) => {
     const sides = await both(t)
     // Plain grpc-js may tell metadata after the status here; nobody is helped by that.
