@@ -115,7 +115,11 @@ class Judge implements Observer {
   }
 }
 
-/** A plain 500, a 429 and a polite refusal are answers of a service that works; all other failures are not. */
-function counts({ condition }: Outcome): boolean {
+/**
+ * A plain 500, a 429, a polite refusal and a PERMISSION_DENIED (a status without a condition) are answers of a service
+ * that works; all other failures are not.
+ */
+function counts({ condition, status }: Outcome): boolean {
+  if (condition === undefined) return status === undefined
   return condition !== '5xx' && condition !== 'rate-limited' && condition !== 'refused-stream'
 }
