@@ -241,10 +241,11 @@ class Try<W> implements Attempt<W>, Observer {
   }
 }
 
-/** The transport's own code where there is one, then the answer's status, then ours. */
-function causeOf({ error, code, condition }: Outcome): string {
+/** The transport's own code where there is one, then the answer's status, by its name where it has one, then ours. */
+function causeOf({ error, code, status, condition }: Outcome): string {
   const system = (error?.cause as { code?: unknown } | undefined)?.code
   if (typeof system === 'string') return system
+  if (status !== undefined) return status
   if (code !== undefined) return String(code)
   return error?.code ?? condition ?? 'unknown'
 }

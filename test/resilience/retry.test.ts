@@ -304,7 +304,7 @@ describe('a gRPC status that the policy names', () => {
       assert.equal(top.outcome?.class, 'success')
       assert.deepEqual(
         call.trail?.map(({ cause }) => cause),
-        [String(outcome.code)],
+        [outcome.status],
       )
     }
   })
