@@ -52,7 +52,7 @@ export const CODES = {
     503,
     'UNAVAILABLE',
     true,
-    'Discovery answered, and it knows no endpoint of this service.',
+    'Discovery answered, and it knows no endpoint of this service, or none that speaks the protocol of the call.',
     'Is the service running and registered? mesh.describe(service) prints what is known.',
   ),
   TULLE_CIRCUIT_OPEN: code(
