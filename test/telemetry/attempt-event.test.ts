@@ -9,7 +9,6 @@ import { readTraceContext } from '../../src/core/traceparent.ts'
 import { type RetryParams, retry, retryPiece } from '../../src/resilience/retry.ts'
 import { trace } from '../../src/telemetry/trace.ts'
 import { traceTry } from '../../src/telemetry/trace-try.ts'
-import { layerContract } from '../contract/layer.ts'
 import { makeAttempt, makeDeps } from '../kit/builders.ts'
 import { Recorder, ScriptedHop } from '../kit/hops.ts'
 import { idOf, TestSdk } from '../kit/otel.ts'
@@ -30,10 +29,6 @@ const sdk = new TestSdk({ processors: [counting] })
 beforeEach(() => {
   sdk.taken()
   open = 0
-})
-
-layerContract('trace-try of gRPC with an SDK', 'attempt', (own) => traceTry.layer(undefined, own)!, {
-  call: () => ({ protocol: 'grpc', path: '/a.B/C' }),
 })
 
 /** The span of the call, retry, the choice of an endpoint, and the attempts' telemetry above a scripted leaf. */

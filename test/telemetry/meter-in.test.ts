@@ -10,7 +10,7 @@ import { Recorder } from '../kit/hops.ts'
 import { meteredBench } from '../kit/metered.ts'
 import { TestMeters, TestSdk } from '../kit/otel.ts'
 import { ok } from '../kit/outcomes.ts'
-import { QUOTE, rpcAnswer, rpcCall } from '../kit/rpc.ts'
+import { rpcAnswer, rpcCall } from '../kit/rpc.ts'
 
 // The layers are built first, as in an application that starts its telemetry last.
 const { deps, below, request } = meteredBench()
@@ -39,15 +39,13 @@ test('inbound requests are timed by method, pattern and status; refusals by the 
 
 test('gRPC calls that arrive are timed by method and status, and are no HTTP requests', async () => {
   const http = (await meters.points('http.server.request.duration')).length
-  new Recorder().send(request, rpcCall())
+  new Recorder().send(request, rpcCall({ path: '/pricing.v1.Pricing/Deny' }))
   deps.clock.advance(5)
   below.last.answer(rpcAnswer(7))
-  const denied = await meters.point('rpc.server.call.duration', {
-    'rpc.response.status_code': 'PERMISSION_DENIED',
-  })
+  const denied = await meters.point('rpc.server.call.duration', { 'rpc.method': 'pricing.v1.Pricing/Deny' })
   assert.deepEqual(denied?.attributes, {
     'rpc.system.name': 'grpc',
-    'rpc.method': QUOTE,
+    'rpc.method': 'pricing.v1.Pricing/Deny',
     'rpc.response.status_code': 'PERMISSION_DENIED',
   })
   assert.equal(denied.value.sum, 0.005)

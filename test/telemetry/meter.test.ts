@@ -81,7 +81,10 @@ test('a gRPC code is no HTTP status: NOT_FOUND is an answer, UNAVAILABLE an erro
     ['failure', 'UNAVAILABLE'],
   ])
   // The convention of clients: every status but OK.
-  const missed = await meters.point('rpc.client.call.duration', { 'rpc.response.status_code': 'NOT_FOUND' })
+  const missed = await meters.point('rpc.client.call.duration', {
+    'server.address': 'found',
+    'rpc.response.status_code': 'NOT_FOUND',
+  })
   assert.equal(missed?.attributes['error.type'], 'NOT_FOUND')
 })
 

@@ -11,7 +11,6 @@ import { type Outcome, refusal } from '../../src/core/outcome.ts'
 import { RPC, rpcStatus } from '../../src/telemetry/rpc-semantics.ts'
 import { trace } from '../../src/telemetry/trace.ts'
 import { traceIn } from '../../src/telemetry/trace-in.ts'
-import { layerContract } from '../contract/layer.ts'
 import { FakeEndpoint, makeDeps, makeRoute } from '../kit/builders.ts'
 import { Recorder, ScriptedHop } from '../kit/hops.ts'
 import { parentIdOf, TestSdk } from '../kit/otel.ts'
@@ -38,10 +37,6 @@ beforeEach(() => {
   sdk.taken()
   offered.length = 0
 })
-
-const grpc = { call: () => ({ protocol: 'grpc', path: `/${QUOTE}` }) as const }
-layerContract('trace of gRPC', 'call', (own) => trace.layer(undefined, own)!, grpc)
-layerContract('trace of gRPC (inbound)', 'call', (own) => traceIn.layer(undefined, own)!, grpc)
 
 /** The span of a call, or of a request, that ended so. */
 function spanOf(hop: typeof outbound, outcome: Outcome, call = rpcCall()) {
