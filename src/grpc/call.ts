@@ -50,6 +50,10 @@ export class GrpcCall implements Call<GrpcWire> {
     return this.#replay.replayable
   }
 
+  get underway(): boolean {
+    return this.#replay.attached
+  }
+
   fork(): undefined {
     return undefined
   }

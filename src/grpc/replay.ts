@@ -65,6 +65,11 @@ export class Replay {
     return this.#first === 0 && !this.#committed && !this.#over
   }
 
+  /** An attempt has a connection and is being fed. */
+  get attached(): boolean {
+    return this.#link !== undefined
+  }
+
   /** What is counted, in bytes. */
   get keptBytes(): number {
     return this.#keptBytes

@@ -315,3 +315,15 @@ test('what is counted is what is kept, within both bounds, and comes back exactl
     }),
   )
 })
+
+test('it is under way while an attempt is fed, whatever has been sent by then', () => {
+  const { replay } = new Application()
+  assert.equal(replay.attached, false)
+  const link = new ScriptedLink()
+  replay.attach(link)
+  assert.equal(replay.attached, true)
+  replay.detach(new ScriptedLink())
+  assert.equal(replay.attached, true)
+  replay.detach(link)
+  assert.equal(replay.attached, false)
+})
