@@ -62,7 +62,7 @@ export function servingWith({ ServerCredentials, ServerInterceptingCall, experim
   const intercepting = interceptors(ServerInterceptingCall)
   return async (mesh, server, { health: names = [], ...options } = {}) => {
     const runtime = runtimeOf(mesh)
-    checkServer(server)
+    checkServer(server, ServerCredentials)
     rememberStore(runtime.ambient)
     const health = names === false ? undefined : healthOf(server)
     const guest = new GrpcGuest(runtime, health, (arrival, carrier) => {
@@ -91,16 +91,26 @@ function runtimeOf(mesh: HasRuntime): Listens {
   })
 }
 
-function checkServer(server: Server): void {
+function checkServer(server: Server, credentials: typeof ServerCredentials): void {
   const { createConnectionInjector, addService } = (server ?? {}) as Partial<Server>
   if (typeof addService !== 'function')
     throw new MeshError('TULLE_CONFIG', 'serve was given something that is no server of @grpc/grpc-js.', {
       layer: 'server',
       hint: "Give it a `new Server()` of '@grpc/grpc-js', its services added.",
     })
-  if (typeof createConnectionInjector === 'function') return
-  throw new MeshError('TULLE_CONFIG', 'serve was given a server of a @grpc/grpc-js that is too old.', {
-    layer: 'server',
-    hint: 'Use @grpc/grpc-js 1.12.6 or newer: its servers have createConnectionInjector.',
-  })
+  if (typeof createConnectionInjector !== 'function')
+    throw new MeshError('TULLE_CONFIG', 'serve was given a server of a @grpc/grpc-js that is too old.', {
+      layer: 'server',
+      hint: 'Use @grpc/grpc-js 1.12.6 or newer: its servers have createConnectionInjector.',
+    })
+  try {
+    server.createConnectionInjector(credentials.createInsecure()).destroy()
+  } catch (cause) {
+    // grpc-js knows credentials by their class.
+    throw new MeshError('TULLE_CONFIG', 'serve was given a server of another copy of @grpc/grpc-js.', {
+      layer: 'server',
+      hint: '`npm ls @grpc/grpc-js` shows where it is installed twice; `npm dedupe` leaves one.',
+      cause,
+    })
+  }
 }

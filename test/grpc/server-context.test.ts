@@ -96,7 +96,10 @@ test('the mesh is found through the ambient where an interceptor of the applicat
       interceptors: [
         (_definition, call) =>
           new ServerInterceptingCall(call, {
-            start: (next) => next({ onReceiveMetadata: (given, pass) => pass(given.clone()) } as never),
+            start: (next) =>
+              next({
+                onReceiveMetadata: (given: Metadata, pass: (next: Metadata) => void) => pass(given.clone()),
+              } as never),
           }),
       ],
     },
