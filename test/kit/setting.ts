@@ -112,7 +112,7 @@ export async function startSetting(t: Cleanup, options: SettingOptions = {}): Pr
   }
 }
 
-function countEvents({ events }: Runtime): Counted {
+export function countEvents({ events }: Runtime): Counted {
   const counted: Counted = {
     retries: 0,
     transparent: 0,
