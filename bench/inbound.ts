@@ -5,7 +5,6 @@
  * closed loop, GET, 1 KB answers, the same handler in every arm, every arm in fresh processes, arms interleaved round
  * by round, server on one core and callers on the other where `taskset` exists. `bare` twice is the A/A arm.
  */
-import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { makeCertificates } from './certificates.ts'
@@ -15,6 +14,7 @@ import {
   printProgress,
   printTable,
   rounds,
+  said,
   start,
   warmupMs,
   windowMs,
@@ -30,23 +30,6 @@ const LABELS = [
   'mesh.serve, strict',
 ] as const
 const certificates = makeCertificates()
-
-/** What a process says next; an early end is a failure, whoever it was that ended. */
-async function said<T>(child: ChildProcess, others: readonly ChildProcess[]): Promise<T> {
-  const abort = new AbortController()
-  const { signal } = abort
-  const ended = [child, ...others].map(async (one) => {
-    const [code] = (await once(one, 'exit', { signal })) as [number | null]
-    throw new Error(`a process of the bench ended early, with exit code ${code}`)
-  })
-  for (const end of ended) end.catch(() => {})
-  try {
-    const [message] = (await Promise.race([once(child, 'message', { signal }), ...ended])) as [T]
-    return message
-  } finally {
-    abort.abort()
-  }
-}
 
 async function measure(arm: string): Promise<number[]> {
   const server = start(0, 'inbound-arm.js', [arm, windows, windowMs, warmupMs, certificates])

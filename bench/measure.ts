@@ -6,16 +6,18 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const option = (name: string, fallback: number): number => {
+export const option = (name: string, fallback: number): number => {
   const at = process.argv.indexOf(name)
   return at < 0 ? fallback : Number(process.argv[at + 1])
 }
 
-const smoke = process.argv.includes('--smoke')
+export const smoke = process.argv.includes('--smoke')
 export const rounds = option('--rounds', smoke ? 1 : 5)
 export const windows = smoke ? 2 : 4
 export const windowMs = smoke ? 250 : 1000
 export const warmupMs = smoke ? 500 : 2500
+/** A gRPC call goes through much code: on a busy machine a time alone does not see all of it compiled. */
+export const warmupUnits = smoke ? 500 : 40_000
 export const concurrency = option('--concurrency', 16)
 
 const pinned = spawnSync('taskset', ['-c', '0', 'true']).status === 0
@@ -31,6 +33,23 @@ export function start(core: number, file: string, args: readonly (string | numbe
 export async function portOf(child: ChildProcess): Promise<number> {
   const [line] = (await once(child.stdout!, 'data')) as [Buffer]
   return Number(line.toString())
+}
+
+/** What a process says next; an early end is a failure, whoever it was that ended. */
+export async function said<T>(child: ChildProcess, others: readonly ChildProcess[]): Promise<T> {
+  const abort = new AbortController()
+  const { signal } = abort
+  const ended = [child, ...others].map(async (one) => {
+    const [code] = (await once(one, 'exit', { signal })) as [number | null]
+    throw new Error(`a process of the bench ended early, with exit code ${code}`)
+  })
+  for (const end of ended) end.catch(() => {})
+  try {
+    const [message] = (await Promise.race([once(child, 'message', { signal }), ...ended])) as [T]
+    return message
+  } finally {
+    abort.abort()
+  }
 }
 
 /** Everything a process prints, once it has ended well. */
@@ -50,16 +69,17 @@ export function printProgress(round: number, label: string, values: readonly num
   process.stderr.write(`round ${round + 1}/${rounds}  ${label.padEnd(16)} ${shown(values)}\n`)
 }
 
-/** One row per arm: median, extremes and every window. */
+/** One row per arm: median, extremes and every window. `transport`: the package below every arm. */
 export function printTable(
   title: string,
   labels: readonly string[],
   samples: readonly (readonly number[])[],
+  transport = 'undici',
 ): void {
   const { node, v8, openssl } = process.versions
   const setting = `${concurrency} concurrent, ${pinned ? 'pinned' : 'not pinned'}`
   process.stdout.write(
-    `\nnode ${node}, v8 ${v8}, undici ${undiciVersion()}, openssl ${openssl}, linux ${release()}, ${setting}\n`,
+    `\nnode ${node}, v8 ${v8}, ${transport} ${versionOf(transport)}, openssl ${openssl}, linux ${release()}, ${setting}\n`,
   )
   process.stdout.write(`${title.padEnd(28)} median    min    max   windows\n`)
   for (const [index, label] of labels.entries()) {
@@ -71,8 +91,8 @@ export function printTable(
   }
 }
 
-function undiciVersion(): string {
-  const { stdout } = spawnSync(process.execPath, ['-p', "require('undici/package.json').version"], {
+function versionOf(name: string): string {
+  const { stdout } = spawnSync(process.execPath, ['-p', `require('${name}/package.json').version`], {
     cwd: here,
   })
   return stdout.toString().trim()
