@@ -55,3 +55,14 @@ test('a burst of changes is one write, and the same content none', async () => {
   await kept.close()
   assert.deepEqual(store.writes, ['endpoints.json'])
 })
+
+test('what an endpoint speaks is known after a restart', async () => {
+  const { store, kept } = world()
+  const services = { stock: [{ address: '10.0.0.1', port: 1, protocol: 'grpc', mtls: 'strict' }] }
+  kept.keep({ services, known: ['stock'] }, ['stock'])
+  await kept.close()
+  const { kept: next } = world(store)
+  await next.load()
+  const [spec] = next.current?.sets.services.get('stock')?.endpoints ?? []
+  assert.deepEqual([spec?.protocol, spec?.mtls], ['grpc', 'strict'])
+})
