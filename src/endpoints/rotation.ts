@@ -61,9 +61,12 @@ export class Rotation {
     this.#rebuild()
   }
 
-  /** Probes ride on first attempts only: a retry has already failed its caller once. */
+  /**
+   * Probes ride on calls that have tried nothing yet: a retry has already failed its caller once. One that waits until
+   * something is ready begins anew with every look, and may be the only call there is.
+   */
   pick(attempt: Attempt<unknown>): KnownEndpoint | undefined {
-    if (this.#offers.length > 0 && attempt.number === 1) {
+    if (this.#offers.length > 0 && attempt.tried.size === 0) {
       const probe = this.#takeProbe(attempt)
       if (probe !== undefined) return probe
     }

@@ -100,6 +100,15 @@ test('a retry is never the probe', () => {
   assert.deepEqual(reached(bench, 20, { number: 2, tried: new Set([second!]) }), new Set([3]))
 })
 
+test('a call that waits takes the probe when it looks again: nothing else may come', () => {
+  const bench = makeTable(2, rules({}))
+  const [first] = bench.table.endpoints
+  first!.eject()
+  first!.offerProbe()
+  const again = makeAttempt({ startedMs: bench.clock.now(), number: 7 })
+  assert.equal(bench.table.pick(again), first)
+})
+
 test('an offer dies with the re-admission or the removal of its endpoint', () => {
   const bench = makeTable(4, rules({}))
   const [first, second] = bench.table.endpoints
