@@ -82,6 +82,7 @@ export class GrpcGuest implements Guest {
 
   destroy(): void {
     this.#disarm?.()
+    this.#rested = undefined
     for (const connection of this.#connections) connection.goAway()
   }
 

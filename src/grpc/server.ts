@@ -52,6 +52,9 @@ export type Serve = (mesh: HasRuntime, server: Server, options?: ServeOptions) =
  * Handlers find the verified peer and the remaining time with `meshOf(call)`, and run inside the ambient of their call: the
  * calls they make inherit its deadline, its trace and its cancellation.
  *
+ * Its health service (`grpc.health.v1`) stands behind the same door as every other; probes that have no certificate ask the
+ * plain health port (`TULLE_HEALTH_PORT`).
+ *
  * @throws TULLE_CONFIG for a server it cannot serve or an option it does not know; TULLE_CLOSED where the mesh is shutting
  * down; the system's error where it cannot listen
  */
