@@ -73,6 +73,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
     log,
     identity,
     mtls: { mode: mtls.outbound, written: mtls.written },
+    ambient: ambientStore,
   })
   const tables: TableDeps = {
     ...tableDeps({ clock, random, events }, transports, () => runtime),

@@ -1,3 +1,4 @@
+import type { AmbientStore } from './ambient.ts'
 import type { Attempt } from './attempt.ts'
 import type { EndpointState } from './endpoint.ts'
 import type { Hop } from './hop.ts'
@@ -29,6 +30,8 @@ export interface TransportDeps {
   readonly identity?: Identity | undefined
   /** The local mode of calls. */
   readonly mtls: LocalMode
+  /** In whose empty context connections are made, so that none is taken for the work of the call that was first. */
+  readonly ambient?: AmbientStore | undefined
 }
 
 /** The transports of a mesh. HTTP's is there from the start; an optional entry point brings its own at its first use. */

@@ -7,14 +7,18 @@ import {
   Metadata,
   type StatusObject,
 } from '@grpc/grpc-js'
+import type { AmbientStore } from '../core/ambient.ts'
+import { Opening } from './opening.ts'
 
-/** What a connection tells its lane; never after `close`. */
+/** What a connection tells its lane; after `close` that it is gone alone. */
 export interface ConnectionOwner {
   ready(connection: Connection): void
   /** @param reason grpc-js's text */
   failed(connection: Connection, reason: string): void
   /** It was ready, and takes no further call: its peer said GOAWAY, or it broke. What runs on it may run on. */
   lost(connection: Connection): void
+  /** It was closed, and nothing runs on it any more. */
+  gone(connection: Connection): void
 }
 
 /** What runs on a connection and must hear when it is cut. */
@@ -30,29 +34,56 @@ export interface Rider {
  */
 export class Connection {
   readonly channel: Channel
-  readonly riders = new Set<Rider>()
-  readonly #owner: ConnectionOwner
+  /** The peer has spoken HTTP/2 on it. */
+  proven = false
+  readonly #riders = new Set<Rider>()
+  readonly #opening: Opening
+  #owner: ConnectionOwner | undefined
   #ready = false
   #closed = false
 
-  constructor(target: string, secrets: ChannelCredentials, options: ChannelOptions, owner: ConnectionOwner) {
-    this.#owner = owner
+  constructor(
+    target: string,
+    secrets: ChannelCredentials,
+    options: ChannelOptions,
+    store: AmbientStore | undefined,
+  ) {
     this.channel = new Channel(target, secrets, options)
+    this.#opening = new Opening(store)
   }
 
-  connect(): void {
-    this.channel.getConnectivityState(true)
+  connect(owner: ConnectionOwner): void {
+    this.#owner = owner
+    this.#opening.begin(() => this.channel.getConnectivityState(true))
     this.#look()
   }
 
+  /** It takes no further call. What runs on it runs on; what was not made is not made. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
     this.channel.close()
+    if (!this.#ready) this.#opening.cut()
+    if (this.#riders.size === 0) this.#owner?.gone(this)
   }
 
+  join(rider: Rider): void {
+    this.#riders.add(rider)
+  }
+
+  leave(rider: Rider): void {
+    this.#riders.delete(rider)
+    if (this.#closed && this.#riders.size === 0) this.#owner?.gone(this)
+  }
+
+  /** Ends what runs on it. */
   cut(reason: string, hint?: string): void {
-    for (const rider of [...this.riders]) rider.cut(reason, hint)
+    for (const rider of [...this.#riders]) rider.cut(reason, hint)
+  }
+
+  /** After `close` and `cut`: waits for no word of the peer. */
+  destroy(): void {
+    this.#opening.cut()
   }
 
   readonly #look = (): void => {
@@ -60,12 +91,13 @@ export class Connection {
     const state = this.channel.getConnectivityState(false)
     const isReady = state === connectivityState.READY
     if (this.#ready && !isReady) {
-      this.#owner.lost(this)
+      this.#owner?.lost(this)
     } else if (isReady || state === connectivityState.CONNECTING) {
       this.channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, this.#look)
       if (!isReady || this.#ready) return
       this.#ready = true
-      this.#owner.ready(this)
+      this.#opening.done()
+      this.#owner?.ready(this)
     } else this.#ask()
   }
 
@@ -77,7 +109,7 @@ export class Connection {
       onReceiveMetadata() {},
       onReceiveMessage() {},
       onReceiveStatus: ({ details }: StatusObject) => {
-        if (!this.#closed) this.#owner.failed(this, details)
+        if (!this.#closed) this.#owner?.failed(this, details)
       },
     })
   }

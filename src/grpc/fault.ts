@@ -1,15 +1,18 @@
 import type { StatusObject } from '@grpc/grpc-js'
-import type { Code } from '../core/codes.ts'
-import { type MeshError, stormError } from '../core/errors.ts'
+import type { MeshError } from '../core/errors.ts'
 import { grpcCode, grpcOfHttp } from '../core/grpc-status.ts'
 import type { Condition, Outcome, Phase } from '../core/outcome.ts'
 import { outcome } from './classify.ts'
+import { transportError } from './transport-error.ts'
+import { refusedOurs, speaksNoHttp2 } from './unreachable.ts'
 
 /** Where an attempt stood when its transport failed. */
 export interface Standing {
   readonly phase: Phase
   /** The caller has the initial metadata. */
   readonly committed: boolean
+  /** The peer is known to have spoken HTTP/2 on this connection. */
+  readonly proven: boolean
   readonly service: string
   /** `address:port`. */
   readonly endpoint: string
@@ -28,6 +31,8 @@ const UNSENT: readonly (readonly [string, Condition, string])[] = [
 ]
 /** What it says where the connection broke under a call. */
 const BROKEN = /^(?:Connection dropped|Write error: |Write failed with error |(?:read|write) E[A-Z]+)/
+/** Node gave the connection up. */
+const INTERNAL_ERROR = /triggered by internal client error: (.*)$/s
 /** A stream that the peer reset. */
 const RESET = /^(?:Received RST_STREAM with code |Call cancelled$|Protocol not secure enough$)/
 const TOO_LONG = /^Received message (?:larger than max|that decompresses to a size larger than)/
@@ -64,6 +69,9 @@ export function ownWord(status: StatusObject, foreign: boolean, at: Standing): O
     for (const [start, condition, why] of UNSENT)
       if (details.startsWith(start)) return { outcome: unsent(condition, why, details, at) }
   if (BROKEN.test(details)) return { outcome: broken(details, at) }
+  const inner = INTERNAL_ERROR.exec(details)?.[1]
+  if (inner !== undefined)
+    return { outcome: (at.proven ? undefined : stillborn(inner, at)) ?? broken(inner, at) }
   if (RESET.test(details))
     return { outcome: outcome(code, 'failure', 'reset', false, undefined, 'head'), status }
   if (TOO_LONG.test(details)) return mine(status, ' (grpc.max_receive_message_length of this client)')
@@ -83,17 +91,6 @@ export function unreachable(error: MeshError): Outcome {
   }
 }
 
-export function transportError(
-  code: Code,
-  message: string,
-  at: Pick<Standing, 'phase' | 'service' | 'endpoint'>,
-  hint?: string,
-  cause?: unknown,
-): MeshError {
-  const { phase, service, endpoint } = at
-  return stormError(code, `${service}: ${message}`, { layer: 'grpc', service, endpoint, phase, hint, cause })
-}
-
 /** The connection broke, or was cut, under a running call: whether it was executed nobody knows. */
 export function broken(why: string, at: Standing, hint?: string): Outcome {
   return {
@@ -104,6 +101,15 @@ export function broken(why: string, at: Standing, hint?: string): Outcome {
     error: transportError('TULLE_RESET', `the connection to ${at.endpoint} broke: ${why}`, at, hint),
     phase: at.phase,
   }
+}
+
+/**
+ * Up to some 1.12 grpc-js takes a connection for made before its peer has said a word of HTTP/2. One that speaks something
+ * else, or refuses our certificate after the fact, has read no call.
+ */
+function stillborn(text: string, at: Standing): Outcome | undefined {
+  const error = (speaksNoHttp2(at, text) ?? refusedOurs(at, text))?.()
+  return error && unreachable(error)
 }
 
 function unsent(condition: Condition, why: string, details: string, at: Standing): Outcome {

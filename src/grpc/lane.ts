@@ -1,7 +1,7 @@
-import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js'
+import type { ChannelOptions } from '@grpc/grpc-js'
 import type { MeshError } from '../core/errors.ts'
 import type { Clock, Random } from '../core/ports.ts'
-import { Connection, type ConnectionOwner } from './connection.ts'
+import type { Connection, ConnectionOwner } from './connection.ts'
 import { Reconnect } from './reconnect.ts'
 
 /** What waits for a connection. Told once, or taken back by `leave`. */
@@ -13,18 +13,18 @@ export interface Passenger {
 
 /** How a lane makes connections, and what it says where it cannot. */
 export interface Road {
-  readonly target: string
-  readonly options: ChannelOptions
   readonly clock: Clock
   readonly random: Random
   /** How long making one may take, a handshake included, in milliseconds. */
   timeoutMs(): number
-  /** Of the next connection. */
-  credentials(): ChannelCredentials
-  /** What the failure to make one means, from grpc-js's text; undefined: time was up. */
-  explain(reason: string | undefined): () => MeshError
-  opened(connection: Connection): void
-  closed(connection: Connection): void
+  /** The next connection; or why there can be none. */
+  open(options: ChannelOptions): Connection | (() => MeshError)
+  /** It is made: undefined, or why it is not to be used all the same. */
+  made(connection: Connection): (() => MeshError) | undefined
+  /** What the failure to make it means, from grpc-js's text; undefined: time was up. */
+  explain(connection: Connection, reason: string | undefined): () => MeshError
+  /** It was closed, and nothing runs on it any more. */
+  gone(connection: Connection): void
 }
 
 /**
@@ -37,6 +37,7 @@ export interface Road {
  */
 export class Lane implements ConnectionOwner {
   readonly #road: Road
+  readonly #options: ChannelOptions
   readonly #reconnect: Reconnect
   readonly #waiting = new Set<Passenger>()
   #ready: Connection | undefined
@@ -44,8 +45,9 @@ export class Lane implements ConnectionOwner {
   #failure: (() => MeshError) | undefined
   #disarm: () => void = nothing
 
-  constructor(road: Road) {
+  constructor(road: Road, options: ChannelOptions) {
     this.#road = road
+    this.#options = options
     this.#reconnect = new Reconnect(road.random)
   }
 
@@ -70,9 +72,8 @@ export class Lane implements ConnectionOwner {
   /** The next call gets another connection. What runs, runs on. */
   retire(): void {
     const connection = this.#ready
-    if (connection === undefined) return
     this.#ready = undefined
-    this.#close(connection)
+    connection?.close()
   }
 
   /** Nothing waits here, or will. */
@@ -80,55 +81,68 @@ export class Lane implements ConnectionOwner {
     this.retire()
     this.#disarm()
     this.#disarm = nothing
-    const coming = this.#coming
+    this.#coming?.close()
     this.#coming = undefined
-    if (coming !== undefined) this.#close(coming)
   }
 
   ready(connection: Connection): void {
+    const objection = this.#road.made(connection)
+    if (objection !== undefined) {
+      this.#fail(connection, objection)
+      return
+    }
     this.#disarm()
     this.#coming = undefined
     this.#ready = connection
     this.#reconnect.succeeded()
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
-    for (const passenger of waiting) {
+    for (const passenger of this.#all()) {
+      // What one of them does may have retired it.
       if (this.#ready === connection) passenger.board(connection)
       else this.wait(passenger)
     }
   }
 
-  failed(connection: Connection, reason: string | undefined): void {
-    this.#disarm()
-    this.#coming = undefined
-    this.#close(connection)
-    const why = this.#road.explain(reason)
-    this.#failure = why
-    this.#disarm = this.#road.clock.background(this.#reconnect.failed(), () => {
-      this.#failure = undefined
-    })
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
-    for (const passenger of waiting) passenger.stranded(why)
+  failed(connection: Connection, reason: string): void {
+    this.#fail(connection, this.#road.explain(connection, reason))
   }
 
   lost(connection: Connection): void {
     if (this.#ready === connection) this.#ready = undefined
-    this.#close(connection)
+    connection.close()
+  }
+
+  gone(connection: Connection): void {
+    this.#road.gone(connection)
   }
 
   #connect(): void {
-    const { target, options, clock } = this.#road
-    const connection = new Connection(target, this.#road.credentials(), options, this)
+    const connection = this.#road.open(this.#options)
+    if (typeof connection === 'function') {
+      for (const passenger of this.#all()) passenger.stranded(connection)
+      return
+    }
     this.#coming = connection
-    this.#road.opened(connection)
-    this.#disarm = clock.after(this.#road.timeoutMs(), () => this.failed(connection, undefined))
-    connection.connect()
+    this.#disarm = this.#road.clock.after(this.#road.timeoutMs(), () =>
+      this.#fail(connection, this.#road.explain(connection, undefined)),
+    )
+    connection.connect(this)
   }
 
-  #close(connection: Connection): void {
+  #fail(connection: Connection, why: () => MeshError): void {
+    this.#disarm()
+    this.#coming = undefined
     connection.close()
-    this.#road.closed(connection)
+    this.#failure = why
+    this.#disarm = this.#road.clock.background(this.#reconnect.failed(), () => {
+      this.#failure = undefined
+    })
+    for (const passenger of this.#all()) passenger.stranded(why)
+  }
+
+  #all(): Passenger[] {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    return waiting
   }
 }
 

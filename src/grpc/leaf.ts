@@ -1,63 +1,58 @@
-import { credentials } from '@grpc/grpc-js'
 import type { Attempt } from '../core/attempt.ts'
+import { Credentials } from '../core/credentials.ts'
 import type { EndpointState } from '../core/endpoint.ts'
 import { type MeshError, stormError } from '../core/errors.ts'
 import { type Cancel, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
 import type { Leaf, LeafFactory, TransportDeps } from '../core/leaf.ts'
 import { refusal } from '../core/outcome.ts'
-import { connectPiece } from '../policy/connect.ts'
 import { protectionOf } from '../policy/protection.ts'
 import { unreachable } from './fault.ts'
 import { Lane } from './lane.ts'
 import { Lanes } from './lanes.ts'
-import { GrpcLink } from './link.ts'
-import { targetOf } from './transport-options.ts'
-import { unreachableReason } from './unreachable.ts'
+import { GrpcLink, type Journey } from './link.ts'
+import { SecureWay } from './secure-way.ts'
+import { PlainWay, type Way } from './way.ts'
 import type { GrpcWire } from './wire.ts'
 
-/** The gRPC transport: grpc-js's HTTP/2 and framing, and nothing else of it. */
+/**
+ * The gRPC transport: grpc-js's HTTP/2 and framing, and nothing else of it. One connection per endpoint and set of channel
+ * options, made at the first call.
+ */
 export function createGrpcLeafFactory(deps: TransportDeps): LeafFactory {
+  const { identity, clock } = deps
+  const secure = identity && { identity, credentials: new Credentials(identity, clock, () => deps.wall()) }
   return {
     protocol: 'grpc',
     open(endpoint) {
-      const protection = protectionOf(endpoint, deps.mtls, deps.identity !== undefined, 'grpc')
+      const protection = protectionOf(endpoint, deps.mtls, secure !== undefined, 'grpc')
       if (typeof protection === 'object') return new RefusingLeaf(protection.refuse)
-      return new PlaintextLeaf(endpoint, deps)
+      if (protection === 'plaintext' || secure === undefined)
+        return new GrpcLeaf(endpoint, deps, () => new PlainWay(endpoint, deps))
+      return new GrpcLeaf(endpoint, deps, (lanes) => new SecureWay(endpoint, deps, secure, lanes))
     },
   }
 }
 
-class PlaintextLeaf implements Leaf {
+class GrpcLeaf implements Leaf {
   readonly #endpoint: EndpointState
   readonly #running = new Set<GrpcLink>()
   readonly #lanes: Lanes
-  readonly #journey
+  readonly #journey: Journey
+  readonly #way: Way
   #closed = false
   #emptied: () => void = () => {}
 
-  constructor(endpoint: EndpointState, deps: TransportDeps) {
-    const { clock, random } = deps
+  constructor(endpoint: EndpointState, deps: TransportDeps, makeWay: (lanes: Lanes) => Way) {
     this.#endpoint = endpoint
-    this.#journey = { clock, running: this.#running, emptied: () => this.#emptied() }
-    this.#lanes = new Lanes(
-      (options) =>
-        new Lane({
-          target: targetOf(endpoint),
-          options,
-          clock,
-          random,
-          timeoutMs: () => endpoint.params(connectPiece).timeout,
-          credentials: () => credentials.createInsecure(),
-          explain: (reason) => unreachableReason(endpoint, reason),
-          opened() {},
-          closed() {},
-        }),
-    )
+    this.#journey = { clock: deps.clock, running: this.#running, emptied: () => this.#emptied() }
+    this.#lanes = new Lanes((options) => new Lane(this.#way, options))
+    this.#way = makeWay(this.#lanes)
   }
 
   readonly hop = (attempt: Attempt<unknown>, observer: Observer): Cancel => {
-    if (this.#closed) {
-      observer.end(refusal(this.#closing()))
+    const refused = this.#closed ? this.#closing() : this.#way.refusal(attempt.startedMs)
+    if (refused !== undefined) {
+      observer.end(refusal(refused))
       return NOTHING_TO_CANCEL
     }
     const unit = attempt as Attempt<GrpcWire>
@@ -83,6 +78,7 @@ class PlaintextLeaf implements Leaf {
 
   #end(): void {
     for (const lane of this.#lanes.all()) lane.close()
+    this.#way.end()
   }
 
   #closing(): MeshError {

@@ -10,7 +10,7 @@ import type { Connection, Rider } from './connection.ts'
 import { broken, ownWord, type Standing, unreachable } from './fault.ts'
 import type { Lane, Passenger } from './lane.ts'
 import { outgoingMetadata } from './outgoing-metadata.ts'
-import type { GrpcWire, Link } from './wire.ts'
+import type { AuthContext, GrpcWire, Link } from './wire.ts'
 
 type InnerCall = ReturnType<Channel['createCall']>
 
@@ -39,6 +39,10 @@ export class GrpcLink implements Link, Passenger, Rider {
   #connection: Connection | undefined
   #inner: InnerCall | undefined
   #phase: Phase = 'queue'
+  /** A message is being written. */
+  #writing = false
+  /** The last one was. */
+  #closed = false
   /** The answer began with something that is not gRPC: what it is, its end tells. */
   #foreign = false
 
@@ -79,26 +83,34 @@ export class GrpcLink implements Link, Passenger, Rider {
   }
 
   write(message: Buffer, flags: number | undefined, accepted: () => void): void {
+    this.#writing = true
     const callback = (): void => {
-      if (this.#phase !== 'done') accepted()
+      this.#writing = false
+      if (this.#phase === 'done') return
+      accepted()
+      if (this.#closed) this.#left()
     }
     this.#inner?.sendMessageWithContext(flags === undefined ? { callback } : { callback, flags }, message)
   }
 
   halfClose(): void {
     if (this.#phase === 'done') return
+    this.#closed = true
     this.#inner?.halfClose()
-    if (this.#phase !== 'send') return
-    this.#phase = 'head'
-    this.#observer.sent?.()
+    if (!this.#writing) this.#left()
   }
 
   read(): void {
     if (this.#phase !== 'done') this.#inner?.startRead()
   }
 
+  authContext(): AuthContext | null {
+    return this.#inner?.getAuthContext?.() ?? null
+  }
+
   onReceiveMetadata(metadata: Metadata): void {
     if (this.#phase === 'done') return
+    if (this.#connection !== undefined) this.#connection.proven = true
     if (!String(metadata.get('content-type')[0]).startsWith(GRPC)) {
       this.#foreign = true
       return
@@ -124,6 +136,13 @@ export class GrpcLink implements Link, Passenger, Rider {
     else this.#last(said, classify(said.code, said.metadata, this.#fair()))
   }
 
+  /** The request has left whole, unless its answer was faster. */
+  #left(): void {
+    if (this.#phase !== 'send') return
+    this.#phase = 'head'
+    this.#observer.sent?.()
+  }
+
   /** A last word that the caller gets, unless it came alone and a layer above wants none of it. */
   #last(said: StatusObject, outcome: Outcome): void {
     let committed = this.#phase === 'body'
@@ -141,7 +160,7 @@ export class GrpcLink implements Link, Passenger, Rider {
     this.#connection = connection
     this.#inner = inner
     this.#phase = 'send'
-    connection.riders.add(this)
+    connection.join(this)
     if (wire.credentials !== undefined) inner.setCredentials(wire.credentials)
     inner.start(outgoingMetadata(this.#attempt, nowMs), this)
     wire.attach(this)
@@ -160,7 +179,7 @@ export class GrpcLink implements Link, Passenger, Rider {
   #end(outcome: Outcome): void {
     const { running } = this.#journey
     this.#phase = 'done'
-    this.#connection?.riders.delete(this)
+    this.#connection?.leave(this)
     running.delete(this)
     if (this.#inner !== undefined) this.#attempt.call.wire.detach(this)
     this.#observer.end(outcome)
@@ -182,6 +201,8 @@ export class GrpcLink implements Link, Passenger, Rider {
     return {
       phase: this.#phase,
       committed: this.#phase === 'body',
+      // Where grpc-js knows of authentication it takes a connection for made when the peer's settings have come.
+      proven: this.#connection?.proven === true || this.#inner?.getAuthContext !== undefined,
       service: call.target.service,
       endpoint: endpoint?.id ?? '',
     }

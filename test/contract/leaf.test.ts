@@ -1,17 +1,22 @@
+import { createSecureServer, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import { NO_AMBIENT } from '../../src/core/ambient.ts'
+import type { TransportDeps } from '../../src/core/leaf.ts'
+import { createGrpcLeafFactory } from '../../src/grpc/leaf.ts'
 import { HttpCall } from '../../src/http/call.ts'
 import { Exchange } from '../../src/http/exchange.ts'
 import { createHttpLeafFactory, type HttpLeafDeps } from '../../src/http/leaf.ts'
 import { parseCallOptions } from '../../src/http/options.ts'
 import type { Receiver } from '../../src/http/receiver.ts'
 import { HttpRequest } from '../../src/http/request.ts'
+import { ambientStore } from '../../src/platform/als.ts'
 import { systemClock, systemWall } from '../../src/platform/clock.ts'
 import { FakeEndpoint, FakeService, makeAttempt, makeRoute } from '../kit/builders.ts'
 import { TestCa } from '../kit/certificates.ts'
+import { answer, FakeWire, framed, GRPC_HEADERS, grpcCall, serveH2, trailersOnly } from '../kit/grpc-bench.ts'
 import { deadPort, type Listening, serveTcp } from '../kit/http-harness.ts'
 import { TestIdentity } from '../kit/test-identity.ts'
-import { serveTls } from '../kit/tls-server.ts'
+import { serveTls, tlsOptions } from '../kit/tls-server.ts'
 import { leafContract, type PeerBehaviour } from './leaf.ts'
 
 const ANSWERS: Readonly<Record<PeerBehaviour, string>> = {
@@ -80,3 +85,66 @@ for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
     more: { identity: new TestIdentity({ ca }) },
   })
 }
+
+const REPLIES: Readonly<Record<Exclude<PeerBehaviour, 'refuses'>, (stream: ServerHttp2Stream) => void>> = {
+  answers: (stream) => answer(stream, Buffer.from('ok')),
+  'answers failure': (stream) => trailersOnly(stream, 14, 'busy'),
+  'never answers': () => {},
+  'stalls in the body': (stream) => begin(stream),
+  'resets before an answer': (stream) => setTimeout(() => stream.session?.socket.destroy(), 5),
+  'resets in the body': (stream) => {
+    begin(stream)
+    setTimeout(() => stream.session?.socket.destroy(), 20)
+  },
+}
+
+function begin(stream: ServerHttp2Stream): void {
+  stream.respond(GRPC_HEADERS)
+  stream.write(framed(Buffer.from('ok')))
+}
+
+function grpcContractOver(name: string, listen: () => Http2Server, more: Partial<TransportDeps>): void {
+  leafContract(name, async (peer) => {
+    let executed = 0
+    const server =
+      peer === 'refuses'
+        ? undefined
+        : await serveH2((stream) => {
+            stream.resume()
+            stream.once('end', () => {
+              executed++
+              REPLIES[peer](stream)
+            })
+          }, listen())
+    const port = server?.port ?? Number((await deadPort()).split(':')[1])
+    const endpoint = new FakeEndpoint(new FakeService(), port)
+    const leaf = createGrpcLeafFactory({
+      clock: systemClock,
+      wall: systemWall,
+      random: () => 0.5,
+      log: SILENT_LOG,
+      mtls: { mode: more.identity === undefined ? 'disable' : 'strict', written: false },
+      ambient: ambientStore,
+      ...more,
+    }).open(endpoint)
+    const call = grpcCall(new FakeWire())
+    return {
+      leaf,
+      attempt: makeAttempt({ call, endpoint, startedMs: systemClock.now() }),
+      executed: () => executed,
+      async close() {
+        await server?.close()
+        await leaf.close()
+      },
+    }
+  })
+}
+
+const SILENT_LOG = { debug() {}, info() {}, warn() {}, error() {} }
+
+grpcContractOver('grpc', () => createServer(), {})
+grpcContractOver(
+  'grpc over mutual TLS',
+  () => createSecureServer(tlsOptions({ svid: ca.issue(), ca })) as unknown as Http2Server,
+  { identity: new TestIdentity({ ca }) },
+)

@@ -1,5 +1,5 @@
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { type CallCredentials, type ChannelOptions, Metadata, type StatusObject } from '@grpc/grpc-js'
 import type { Attempt } from '../../src/core/attempt.ts'
 import type { Call } from '../../src/core/call.ts'
@@ -160,7 +160,13 @@ export async function serveH2(
   server: Http2Server = createServer(),
 ): Promise<H2Listening> {
   const sessions = new Set<ServerHttp2Session>()
+  const sockets = new Set<Socket>()
   let streams = 0
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  server.on('tlsClientError', () => {})
   server.on('session', (session) => {
     sessions.add(session)
     session.on('error', () => {})
@@ -181,6 +187,8 @@ export async function serveH2(
       new Promise((resolve) => {
         server.close(() => resolve())
         for (const session of sessions) session.destroy()
+        for (const socket of sockets) socket.destroy()
+        server.on('connection', (socket: Socket) => socket.destroy())
       }),
   }
 }

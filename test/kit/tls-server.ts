@@ -23,7 +23,8 @@ export interface TlsServerOptions {
   readonly more?: TlsOptions
 }
 
-const settings = ({ svid, ca, more }: TlsServerOptions): TlsOptions => ({
+/** What a server of the mesh listens with. */
+export const tlsOptions = ({ svid, ca, more }: TlsServerOptions): TlsOptions => ({
   key: svid.keyPem,
   cert: svid.chainPem.join(''),
   ca: pemOf('CERTIFICATE', ca.root),
@@ -37,7 +38,7 @@ export async function serveTls(
   options: TlsServerOptions,
   onSocket: (socket: TLSSocket) => void = () => {},
 ): Promise<TlsListening> {
-  const server = createServer(settings(options), onSocket)
+  const server = createServer(tlsOptions(options), onSocket)
   return watched(server, await listening(server))
 }
 
@@ -46,7 +47,7 @@ export async function serveHttps(
   options: TlsServerOptions,
   listener: RequestListener,
 ): Promise<TlsListening> {
-  const server = createHttpsServer(settings(options), listener)
+  const server = createHttpsServer(tlsOptions(options), listener)
   return watched(server, await listening(server))
 }
 
