@@ -1,4 +1,4 @@
-import type { ChannelInterface, ChannelOptions } from '@grpc/grpc-js'
+import type { Channel, ChannelOptions } from '@grpc/grpc-js'
 import type { HasRuntime } from '../core/runtime.ts'
 import { runtimeOf, serviceOf } from './arguments.ts'
 import { createGrpcLeafFactory } from './leaf.ts'
@@ -15,8 +15,10 @@ import { MeshChannel } from './mesh-channel.ts'
  * @throws {MeshError} TULLE_CONFIG for an option that would have no effect (balancing, retries and proxies are the
  *   policy's); TULLE_BAD_NAME
  */
-export function channel(mesh: HasRuntime, service: string, options: ChannelOptions = {}): ChannelInterface {
+export function channel(mesh: HasRuntime, service: string, options: ChannelOptions = {}): Channel {
   const runtime = runtimeOf(mesh, 'channel(mesh, service)')
   runtime.transports?.provide('grpc', createGrpcLeafFactory)
-  return new MeshChannel(runtime, serviceOf(service, runtime.suffixes, 'channel(mesh, service)'), options)
+  const name = serviceOf(service, runtime.suffixes, 'channel(mesh, service)')
+  // nice-grpc asks for the class, whose private fields no other can have; it uses the interface alone.
+  return new MeshChannel(runtime, name, options) as Pick<Channel, keyof Channel> as Channel
 }
