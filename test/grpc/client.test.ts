@@ -73,6 +73,23 @@ describe('what an application sees is what plain grpc-js shows', () => {
     assert.equal(chatted.answers.length, 3)
   })
 
+  test('who answered, while the call runs', async (t) => {
+    const sides = await both(t, { after: 1, stall: true, initial: { region: 'eu' } })
+    const ask = (side: PricingClient): Promise<unknown> =>
+      new Promise((resolve) => {
+        const call = side.watch({ count: 3 })
+        call.on('error', () => {})
+        call.on('metadata', () => {
+          resolve([call.getPeer(), call.getAuthContext()])
+          call.cancel()
+        })
+      })
+    assert.deepEqual(
+      await within(ask(sides.meshed), 5000, 'meshed'),
+      await within(ask(sides.plain), 5000, 'plain'),
+    )
+  })
+
   test('no messages at all', async (t) => {
     const sides = await both(t)
     await same(sides, 'upload', { asks: [] })
