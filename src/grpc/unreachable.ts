@@ -64,13 +64,17 @@ const HANDSHAKES: Known = [
     'closed the connection in the middle of the handshake: so ends a peer that refuses our certificate and does not say so, or one that is going away',
   ],
   [
-    /^Failed to connect$/,
+    /^Failed to connect$|^Connection closed before starting HTTP\/2/,
     'closed the connection right after the handshake, before it spoke HTTP/2: so ends a peer that refuses our certificate and does not say so',
   ],
 ]
 
 const NOT_TCP =
   /\b(?:ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EADDRNOTAVAIL)\b|^Name resolution failed/
+/** It accepted, and ended the connection with no error. */
+const CLOSED = /^Failed to connect$|^Connection closed before starting HTTP\/2/
+const SILENT =
+  'closed the connection and does not speak HTTP/2: it demands TLS, speaks another protocol, or is going away'
 const NO_HTTP2 =
   'Is the port the right one, and does it speak gRPC? That is HTTP/2; a server of HTTP/1.1 at that port does not.'
 
@@ -78,16 +82,11 @@ const NO_HTTP2 =
 export function unreached(endpoint: EndpointState, reason: string | undefined): () => MeshError {
   if (reason === undefined) return late(endpoint, 'accepted no connection in time')
   const text = unwrapped(reason)
-  return (
-    speaksNoHttp2(placeOf(endpoint), text) ??
-    failure(
-      endpoint,
-      'TULLE_CONNECT',
-      text === 'Failed to connect'
-        ? 'closed the connection before it spoke HTTP/2: it is going away, demands TLS, or speaks another protocol'
-        : `could not be reached: ${text}`,
-    )
-  )
+  const wrong = speaksNoHttp2(placeOf(endpoint), text)
+  if (wrong !== undefined) return wrong
+  return CLOSED.test(text)
+    ? failure(endpoint, 'TULLE_PROTOCOL', SILENT, NO_HTTP2)
+    : failure(endpoint, 'TULLE_CONNECT', `could not be reached: ${text}`)
 }
 
 /** The same for mutual TLS. */
