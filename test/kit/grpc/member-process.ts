@@ -21,6 +21,7 @@ export interface MemberProcessOptions {
  */
 const options = JSON.parse(process.argv[2] ?? '{}') as MemberProcessOptions
 process.on('disconnect', () => process.exit(1))
+process.channel?.unref()
 const ledger = openSync(options.ledger, 'a')
 const service = new PricingService(({ metadata, id }) => {
   writeSync(ledger, `${String(metadata.get('x-request-id')[0] ?? id)} ${options.name}\n`)
