@@ -46,6 +46,7 @@ test('a thousand connections come and go, and leave nothing behind', async (t) =
   await rounds(20)
   const perConnection = ((await heap()) - before.heap) / 1000
   t.diagnostic(`${Math.round(perConnection)} bytes on the heap for each connection that came and went`)
-  assert.ok(perConnection < 1000, `${perConnection} bytes for each`)
+  // One that is held on to costs more than ten thousand.
+  assert.ok(perConnection < 3000, `${perConnection} bytes for each`)
   await until(() => handles() <= before.handles + 2, { what: 'handles to be given back', seen: handles })
 })
