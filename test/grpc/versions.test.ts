@@ -7,6 +7,7 @@ const RANGE = {
   channel: 'a client asks of a channel override what the mesh channel gives',
   leaf: 'a channel says and does what the leaf reads',
   server: 'injected connections and their interceptors do what the server builds on',
+  'round-trip': 'every kind of call goes through the mesh, out and in',
 }
 
 for (const [file, what] of Object.entries(RANGE)) {

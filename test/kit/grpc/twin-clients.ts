@@ -15,7 +15,7 @@ export async function meshOver(t: Cleanup, ...addresses: readonly string[]): Pro
     service: 'web',
     logger: SILENT,
     env: {},
-    endpoints: addresses.length === 0 ? {} : { pricing: addresses.join(',') },
+    endpoints: addresses.length === 0 ? {} : { pricing: addresses },
   })
   t.after(() => mesh.close())
   await mesh.start()
