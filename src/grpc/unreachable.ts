@@ -5,7 +5,7 @@ import { type Place, transportError } from './transport-error.ts'
 
 /** What grpc-js wraps the reason in. */
 const WRAPPING =
-  /^No connection established\. Last error: |\.? ?Resolution note: .*$|\s*\(\d{4}-\d\d-\d\dT[\d:.]+Z\)|^(?:Type)?Error: |; if the root CA is installed.*$/gs
+  /^No connection established\. Last error: |\.? ?Resolution note:.*$|\s*\(\d{4}-\d\d-\d\dT[\d:.]+Z\)|^(?:Type)?Error: |; if the root CA is installed.*$/gs
 
 type Known = readonly (readonly [RegExp, string])[]
 
