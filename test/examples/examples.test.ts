@@ -61,6 +61,32 @@ for (const web of ['express/web.js', 'fastify/web.js', 'fetch-replacement/web.js
   })
 }
 
+test('examples/grpc answers from two servers, and from one when the other is killed', async (t) => {
+  const servers = await Promise.all(
+    [1, 2].map(() => start(t, 'grpc/server.js', { TULLE_SERVICE: 'pricing' })),
+  )
+  const endpoints = `pricing=${servers.map(({ url }) => new URL(url).host).join(',')}`
+  const env = { TULLE_SERVICE: 'web', TULLE_ENDPOINTS: endpoints }
+  const { url, stop } = await start(t, 'grpc/client.js', env)
+  const ask = async (): Promise<number> => {
+    const res = await fetch(`${url}/?sku=hat`)
+    const answer = (await res.json()) as Record<string, unknown>
+    assert.equal(res.status, 200, JSON.stringify(answer))
+    assert.deepEqual([answer.sku, answer.cents], ['hat', 500])
+    assert.ok(Number(answer.remainingMs) > 0 && Number(answer.remainingMs) <= 2000, JSON.stringify(answer))
+    return Number(answer.servedBy)
+  }
+  const served = new Set<number>()
+  for (let i = 0; i < 40; i++) served.add(await ask())
+  assert.deepEqual(served, new Set(servers.map(({ pid }) => pid)))
+  const refused = await fetch(url)
+  assert.deepEqual([refused.status, await refused.json()], [400, { code: 3, details: 'which sku?' }])
+  await servers[0]!.stop('SIGKILL')
+  for (let i = 0; i < 20; i++) assert.equal(await ask(), servers[1]!.pid)
+  assert.equal(await servers[1]!.stop(), 0, 'SIGTERM ends a server in order')
+  assert.equal(await stop(), 0, 'and the client')
+})
+
 test('examples/plane answers over mutual TLS, refuses plaintext, and goes on when the plane is gone', async (t) => {
   const plane = await startProcess(t, join(root, 'dist/src/cli/main.js'), {
     args: ['plane', '--dev', '--port', '0'],
