@@ -6,7 +6,7 @@ import { PolicyFolder } from './policy-folder.ts'
 import { PushedPolicy } from './pushed-policy.ts'
 import type { Seat } from './seats.ts'
 
-/** Where the six processes get policy, addresses and certificates from. */
+/** Where the eight processes get policy, addresses and certificates from. */
 export interface Backstage {
   readonly policy: Policy
   /** Undefined: everything is static. */
@@ -22,7 +22,7 @@ export function staticBackstage(folder: string): Backstage {
     policy,
     plane: undefined,
     env: (_seat, seats) => ({
-      TULLE_ENDPOINTS: (['orders', 'stock'] as const)
+      TULLE_ENDPOINTS: (['orders', 'stock', 'pricing'] as const)
         .map((service) => `${service}=${addresses(seats.filter((seat) => seat.service === service))}`)
         .join(' '),
       TULLE_POLICY: policy.path,
@@ -39,6 +39,7 @@ export async function planeBackstage(plane: PlaneProcess, folder: string): Promi
     web: await plane.token('web'),
     orders: await plane.token('orders'),
     stock: await plane.token('stock'),
+    pricing: await plane.token('pricing'),
   }
   return {
     policy,

@@ -2,7 +2,7 @@ import type { Backstage } from './backstage.ts'
 import { Instance } from './instance.ts'
 import type { Seat, ServiceName } from './seats.ts'
 
-/** The six processes, and how they learn of each other: by the environment alone. */
+/** The eight processes, and how they learn of each other: by the environment alone. */
 export class Cluster {
   readonly instances: readonly Instance[]
 
@@ -18,8 +18,8 @@ export class Cluster {
 
   /** From the far end to the edge, so that each finds those it calls. */
   async start(): Promise<void> {
-    for (const service of ['stock', 'orders', 'web'] as const)
-      await Promise.all(this.of(service).map((instance) => instance.start()))
+    for (const tier of [['stock', 'pricing'], ['orders'], ['web']] as const)
+      await Promise.all(tier.flatMap((service) => this.of(service)).map((instance) => instance.start()))
   }
 
   named(name: string): Instance {

@@ -14,6 +14,10 @@ export interface Answer {
   readonly from: string | undefined
   /** The code of the error that orders met at stock and answered without. */
   readonly without: string | undefined
+  /** The pricing instance that orders asked for it. */
+  readonly pricedBy: string | undefined
+  /** The error that orders met at pricing and answered without. */
+  readonly unpriced: string | undefined
   /** For people, when it failed. */
   readonly problem: string | undefined
 }
@@ -38,6 +42,8 @@ export class Figures {
   readonly servedBy = new Map<string, number>()
   /** Answers that did without stock, by the error orders met. */
   readonly without = new Map<string, number>()
+  /** Answers that came without a price. */
+  unpriced = 0
   /** The first few problems, for the report. */
   readonly problems: string[] = []
   readonly #latency = createHistogram()
@@ -54,6 +60,8 @@ export class Figures {
     if (!ok && answer.kind !== 'plain' && this.problems.length < 3) this.problems.push(problemOf(answer))
     if (ok && answer.by !== undefined) bump(this.servedBy, answer.by)
     if (ok && answer.without !== undefined) bump(this.without, answer.without)
+    if (ok && answer.unpriced !== undefined && this.unpriced++ < 3)
+      this.problems.push(`without a price: ${answer.unpriced}`)
     if (answer.kind !== 'plain') this.#latency.record(Math.max(1, Math.round(answer.ms * 1000)))
   }
 

@@ -39,6 +39,7 @@ function instructions(stage: Stage): string[] {
     `       ${cluster.url}/orders`,
     ...cluster.of('orders').map(({ name, pid, port }) => `  kill -9 ${pid}     # ${name}, on port ${port}`),
     ...cluster.of('stock').map(({ name, pid, port }) => `  kill -9 ${pid}     # ${name}, on port ${port}`),
+    ...cluster.of('pricing').map(({ name, pid, port }) => `  kill -9 ${pid}     # ${name}, on port ${port}`),
     ...planes(stage).map(({ pid, port }) => `  kill -9 ${pid}     # the plane, on port ${port}`),
     ...policy.howTo.map((line) => `  ${line}`),
     '  Whoever is killed comes back after three seconds.',

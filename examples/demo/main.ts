@@ -11,7 +11,9 @@ const LIMIT_ON_PLANE_MS = 180_000
 async function run(options: Options): Promise<boolean> {
   const out = process.stdout
   const what = options.plane ? ', on a plane, every call over mutual TLS' : ''
-  out.write(`tulle demo: web → orders ×3 → stock ×2; six processes, users come through web${what}\n`)
+  out.write(
+    `tulle demo: web → orders ×3 → stock ×2 (HTTP), pricing ×2 (gRPC); users come through web${what}\n`,
+  )
   const limitMs = options.plane ? LIMIT_ON_PLANE_MS : LIMIT_MS
   const tooLong = setTimeout(
     () => fail(new Error(`the demo did not end within ${limitMs / 1000} s`)),

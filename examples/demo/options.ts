@@ -45,7 +45,7 @@ export function usage(): string {
   const scenes = scenesFor(true).map(({ name, headline }) => `  ${name.padEnd(11)} ${headline}`)
   return `npm run demo [-- options]
 
-Starts a plane and six processes, web → orders ×3 → stock ×2, which get
+Starts a plane and eight processes, web → orders ×3 → stock ×2 and, over gRPC, pricing ×2, which get
 addresses, policy and certificates from it and talk mutual TLS. Drives traffic
 through web, and plays scenes.
 

@@ -2,7 +2,7 @@ import { PolicyRefusal, Refusal, startPlane } from 'tulle/plane'
 import type { PlaneQuestion, Refused } from './messages.ts'
 import { obey } from './obey.ts'
 
-/** The plane: policy, registry and certificates of the six. All of it is `startPlane`; the rest is the runner's string. */
+/** The plane: policy, registry and certificates of the eight. All of it is `startPlane`; the rest is the runner's string. */
 const plane = await startPlane({
   dir: process.env.DEMO_PLANE_DIR,
   port: Number(process.env.DEMO_PORT),

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DOCUMENTS, type DocumentName, edited, type Policy } from './policy.ts'
 
-/** The policy as a directory that all six services watch. */
+/** The policy as a directory that all eight processes watch. */
 export class PolicyFolder implements Policy {
   readonly path: string
   readonly #folder: string

@@ -18,11 +18,20 @@ services:
     outlier: { consecutiveFailures: 5, baseEjection: 1s, maxEjection: 2s }
     breaker: { errorThreshold: 50%, minRequests: 10, openFor: 1s }
 `,
+  'pricing.yaml': `version: 1
+services:
+  pricing:
+    timeout: 5s
+    outlier: { consecutiveFailures: 3, baseEjection: 1s, maxEjection: 2s }
+    routes:
+      - match: { grpc: { service: demo.Pricing, method: Quote } }
+        idempotent: true
+`,
 } as const
 
 export type DocumentName = keyof typeof DOCUMENTS
 
-/** The policy of all six services, and the way to change it while they run. */
+/** The policy of all eight processes, and the way to change it while they run. */
 export interface Policy {
   /** Replaces one text in a document, which must be there. Resolves with the way back. */
   edit(name: DocumentName, from: string, to: string): Promise<() => Promise<void>>

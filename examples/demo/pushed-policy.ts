@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { PlaneProcess } from './plane-process.ts'
 import { DOCUMENTS, type DocumentName, edited, type Policy } from './policy.ts'
 
-/** The policy as the plane has it: every change is pushed there, judged there, and told by it to all six services. */
+/** The policy as the plane has it: every change is pushed there, judged there, and told by it to all eight processes. */
 export class PushedPolicy implements Policy {
   readonly #plane: PlaneProcess
   readonly #folder: string

@@ -1,5 +1,5 @@
 /** How many processes each service has. */
-export const SERVICES = { web: 1, orders: 3, stock: 2 } as const
+export const SERVICES = { web: 1, orders: 3, stock: 2, pricing: 2 } as const
 export type ServiceName = keyof typeof SERVICES
 
 /** The place of one process, the same each time it is started. */

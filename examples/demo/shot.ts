@@ -6,7 +6,17 @@ interface Body {
   readonly by?: string
   readonly from?: string
   readonly without?: string
+  readonly pricedBy?: string
+  readonly unpriced?: string
   readonly error?: string
+}
+
+const UNSAID = {
+  by: undefined,
+  from: undefined,
+  without: undefined,
+  pricedBy: undefined,
+  unpriced: undefined,
 }
 
 /** One request to web, exactly once. Never throws: what went wrong is part of the answer. */
@@ -29,10 +39,9 @@ export async function send(dispatcher: Dispatcher, url: string, kind: Kind, id: 
           },
     )
     const body = (await response.body.json()) as Body
-    const { by, from, without, error } = body
-    return { kind, ms: ms(), status: response.statusCode, by, from, without, problem: error }
+    const { error, ...said } = body
+    return { kind, ms: ms(), status: response.statusCode, ...UNSAID, ...said, problem: error }
   } catch (error) {
-    const nobody = { by: undefined, from: undefined, without: undefined }
-    return { kind, ms: ms(), status: 0, ...nobody, problem: String(error) }
+    return { kind, ms: ms(), status: 0, ...UNSAID, problem: String(error) }
   }
 }

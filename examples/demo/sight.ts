@@ -18,7 +18,9 @@ export class Sight {
     this.#timer = setInterval(() => {
       void this.#look(cluster.web, 'orders')
       const caller = cluster.of('orders').find(({ state }) => state === 'up')
-      if (caller !== undefined) void this.#look(caller, 'stock')
+      if (caller === undefined) return
+      void this.#look(caller, 'stock')
+      void this.#look(caller, 'pricing')
     }, LOOK_MS)
   }
 

@@ -57,10 +57,12 @@ export async function curtain(stage: Stage): Promise<Figures> {
   return figures
 }
 
-/** No user of a GET or a keyed POST may have seen a failure. */
+/** No user of a GET or a keyed POST may have seen a failure, or an item without its price: no scene harms pricing for good. */
 export function nobodyNoticed(figures: Figures): void {
   const { failed, sent } = figures.user
   check(failed === 0, `${failed} of ${sent} requests failed: ${figures.problems.join('; ')}`)
+  const { unpriced } = figures
+  check(unpriced === 0, `${unpriced} items came without their price: ${figures.problems.join('; ')}`)
 }
 
 /** How many plain POSTs the ledger has more than once. There must be none, in no scene. */

@@ -23,7 +23,7 @@ const LIFETIME_MS = 20_000
 /** How long this process usually takes to get to its first line. */
 const USUAL_BOOT_MS = 500
 
-/** Where the scenes are played: six processes and perhaps a plane, a temporary folder, traffic and an audience. */
+/** Where the scenes are played: eight processes and perhaps a plane, a temporary folder, traffic and an audience. */
 export class Theatre implements Stage {
   readonly cluster: Cluster
   readonly policy: Policy

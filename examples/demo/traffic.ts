@@ -79,5 +79,6 @@ export class Traffic {
     this.#pulse.beat('web')
     if (answer.by !== undefined) this.#pulse.beat(answer.by)
     if (answer.from !== undefined) this.#pulse.beat(answer.from)
+    if (answer.pricedBy !== undefined) this.#pulse.beat(answer.pricedBy)
   }
 }

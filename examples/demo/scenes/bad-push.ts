@@ -29,7 +29,7 @@ async function refusalOf(stage: Stage): Promise<string> {
   check(false, 'the plane took it')
 }
 
-/** What the six processes run, and what they told the plane that they run. */
+/** What the eight processes run, and what they told the plane that they run. */
 async function inForce(stage: Stage): Promise<string> {
   const told = await planeOf(stage).process.subscribers()
   const refused = told.flatMap((subscriber) => subscriber.refused)

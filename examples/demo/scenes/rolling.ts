@@ -4,10 +4,10 @@ import { check, pause } from '../wait.ts'
 
 export const rolling: Scene = {
   name: 'rolling',
-  headline: 'A rolling restart of all three orders instances, by SIGTERM',
+  headline: 'A rolling restart of orders ×3 and pricing ×2 (gRPC), by SIGTERM',
   async play(stage) {
     const exits: number[] = []
-    for (const instance of stage.cluster.of('orders')) {
+    for (const instance of [...stage.cluster.of('orders'), ...stage.cluster.of('pricing')]) {
       const started = performance.now()
       stage.say(`SIGTERM to ${instance.name}: it announces the end, finishes its calls and goes`)
       const code = await instance.stop('SIGTERM')
@@ -22,6 +22,6 @@ export const rolling: Scene = {
     }
     const figures = await curtain(stage)
     nobodyNoticed(figures)
-    return `three restarts in a row, nobody noticed; each drained in ${milliseconds(Math.max(...exits))} or less`
+    return `five restarts in a row, nobody noticed; each drained in ${milliseconds(Math.max(...exits))} or less`
   },
 }

@@ -9,7 +9,7 @@ const TRIES = 20
 
 export const traced: Scene = {
   name: 'traced',
-  headline: 'One trace across three services, a repeated attempt included',
+  headline: 'One trace across four services, HTTP and gRPC, a repeated attempt included',
   async play(stage) {
     const victim = stage.cluster.named('orders-3')
     await victim.behave({ status: 503, only: '/traced' })
@@ -22,7 +22,7 @@ export const traced: Scene = {
     check(rootsOf(spans).length === 1, `the trace has ${rootsOf(spans).length} roots instead of one`)
     stage.show((paint) => traceTree(spans, paint))
     const repeated = wasRepeated(spans) ? ', with an attempt that was refused and the one that was not' : ''
-    return `${spans.length} spans, ${depthOf(spans)} deep, one tree through web, orders and stock${repeated}`
+    return `${spans.length} spans, ${depthOf(spans)} deep, one tree through web, orders, stock and pricing${repeated}`
   },
 }
 
@@ -36,10 +36,10 @@ async function tracedRequest(stage: Stage): Promise<readonly SpanRecord[]> {
   const { body } = await request(`${stage.cluster.url}/items/traced`, { headers: { traceparent } })
   await body.dump()
   let spans: SpanRecord[] = []
-  await until('spans from web, orders and stock', 3000, async () => {
+  await until('spans from web, orders, stock and pricing', 3000, async () => {
     const shelves = stage.cluster.instances.map((instance) => instance.ask({ ask: 'spans', traceId }))
     spans = ((await Promise.all(shelves)) as SpanRecord[][]).flat()
-    return new Set(spans.map((span) => span.service)).size === 3 && rootsOf(spans).length === 1
+    return new Set(spans.map((span) => span.service)).size === 4 && rootsOf(spans).length === 1
   })
   return spans
 }

@@ -1,11 +1,13 @@
 import Fastify from 'fastify'
 import { createMesh, isMeshError } from 'tulle'
 import { meshPlugin, serverFactory } from 'tulle/fastify'
+import { client } from 'tulle/grpc'
 import { startTelemetry } from 'tulle/telemetry'
 import { Ledger } from '../ledger.ts'
+import { Pricing } from '../pricing.ts'
 import { Link } from './link.ts'
 
-/** The middle: Fastify, called by web and calling stock. */
+/** The middle: Fastify, called by web, calling stock over HTTP and pricing over gRPC. */
 const link = new Link()
 const ledger = new Ledger(process.env.DEMO_LEDGER ?? '/dev/null')
 const telemetry = startTelemetry({ exporter: link.spans })
@@ -22,19 +24,33 @@ app.addHook('onRequest', async (request, reply) => {
 // After the handler: an instance that is killed while it dawdles has executed what it was asked to.
 app.addHook('onSend', async () => link.dawdle())
 
-/** Answers without the number in stock where stock cannot be asked: less, but not nothing. */
+const pricing = client(mesh, Pricing, 'pricing')
+
+/** Answers without the number in stock where stock cannot be asked, and without a price likewise: less, but not nothing. */
 app.get<{ Params: { id: string } }>('/items/:id', async ({ params: { id } }) => {
   await work()
+  const [number, price] = await Promise.all([numberInStock(id), priceOf(id)])
+  return { by: link.name, id, ...number, ...price }
+})
+
+async function numberInStock(id: string): Promise<object> {
   try {
     const { statusCode, body } = await mesh.request(`http://stock.mesh/stock/${id}`)
     const answer = (await body.json()) as { left: number; by: string }
-    return statusCode === 200
-      ? { by: link.name, id, left: answer.left, from: answer.by }
-      : { by: link.name, id, without: `HTTP ${statusCode}` }
+    return statusCode === 200 ? { left: answer.left, from: answer.by } : { without: `HTTP ${statusCode}` }
   } catch (error) {
-    return { by: link.name, id, without: isMeshError(error) ? error.code : String(error) }
+    return { without: isMeshError(error) ? error.code : String(error) }
   }
-})
+}
+
+/** No deadline is passed on, and no context: the request being handled has both, and the mesh sees to it. */
+function priceOf(id: string): Promise<object> {
+  return new Promise((resolve) => {
+    pricing.quote({ id }, (error, price) =>
+      resolve(error === null ? { cents: price.cents, pricedBy: price.by } : { unpriced: error.message }),
+    )
+  })
+}
 
 app.get('/quotes/:id', async () => {
   await work(400)

@@ -48,7 +48,11 @@ function childrenOf(spans: readonly SpanRecord[], parent: SpanRecord): readonly 
 }
 
 function labelOf({ name, kind, attributes }: SpanRecord): string {
-  const status = attributes['http.response.status_code'] ?? attributes['error.type']
-  const sent = kind === 'client' ? ` to :${attributes['server.port']}` : ''
+  const status =
+    attributes['http.response.status_code'] ??
+    attributes['rpc.response.status_code'] ??
+    attributes['error.type']
+  const port = attributes['server.port']
+  const sent = kind === 'client' && port !== undefined ? ` to :${port}` : ''
   return `${name}${sent}${status === undefined ? '' : ` ${status}`}`
 }

@@ -3,7 +3,14 @@ import { test } from 'node:test'
 import { type Answer, Figures } from '../../../examples/demo/figures.ts'
 
 function answer(over: Partial<Answer>): Answer {
-  const nothing = { by: undefined, from: undefined, without: undefined, problem: undefined }
+  const nothing = {
+    by: undefined,
+    from: undefined,
+    without: undefined,
+    pricedBy: undefined,
+    unpriced: undefined,
+    problem: undefined,
+  }
   return { kind: 'get', ms: 5, status: 200, ...nothing, ...over }
 }
 
@@ -60,4 +67,10 @@ test('the share of an instance is of all good answers', () => {
 test('the first problems are kept, in words', () => {
   const figures = figuresOf(answer({ status: 0, problem: 'ECONNRESET' }), answer({ status: 502, ms: 12.4 }))
   assert.deepEqual(figures.problems, ['get no answer after 5 ms: ECONNRESET', 'get answered 502 after 12 ms'])
+})
+
+test('an item without its price is counted, and why it has none is told', () => {
+  const figures = figuresOf(answer({ pricedBy: 'pricing-1' }), answer({ unpriced: '14 UNAVAILABLE: gone' }))
+  assert.equal(figures.unpriced, 1)
+  assert.deepEqual(figures.problems, ['without a price: 14 UNAVAILABLE: gone'])
 })
