@@ -170,9 +170,14 @@ export class GrpcLink implements Link, Passenger, Rider {
     if (this.#inner === undefined) this.#lane.leave(this)
     else {
       const inner = this.#inner
+      const early = this.#phase === 'send'
       // Its status comes back at once or later, and is not heard.
       this.#phase = 'done'
       inner.cancelWithStatus(status.CANCELLED, 'Cancelled on client')
+      // grpc-js opens a stream some microtasks after the start, even of a call that was cancelled before, and leaves it
+      // open: only a cancel that comes after that reaches it.
+      if (early)
+        this.#journey.clock.after(0, () => inner.cancelWithStatus(status.CANCELLED, 'Cancelled on client'))
     }
   }
 

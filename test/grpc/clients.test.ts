@@ -353,6 +353,32 @@ test('cancel(): at once, while it is served, and when it is over', async (t) => 
 const whenReady = (one: PricingClient, ms: number) =>
   new Promise<Error | undefined>((resolve) => one.waitForReady(Date.now() + ms, resolve))
 
+test('a call that is cancelled in the tick it was made in stays open on no server', async (t) => {
+  const raw = await rawGrpcServer(t, (call) => answerWith(call, [frame(Buffer.alloc(0))]))
+  const one = closing(t, client(await meshOver(t, raw.address), Pricing, 'pricing'))
+  await quote(one)
+  const open = new Set<number>()
+  raw.answer = ({ stream, nth }) => {
+    open.add(nth)
+    stream.resume()
+    stream.once('close', () => open.delete(nth))
+  }
+  for (const method of KINDS) {
+    const seen = await observe(one, method, { onCall: (call) => call.cancel() })
+    assert.equal(seen.status?.code, status.CANCELLED)
+  }
+  const unwritable = {
+    get sku(): string {
+      throw new Error('unwritable')
+    },
+  }
+  assert.equal((await observe(one, 'quote', { asks: [unwritable] })).status?.code, status.INTERNAL)
+  // What follows on the same connection arrives after all that was sent before.
+  raw.answer = (call) => answerWith(call, [frame(Buffer.alloc(0))])
+  await quote(one)
+  await until(() => open.size === 0, { what: 'the end of every stream', seen: () => [...open] })
+})
+
 test('waitForReady of a client that nobody serves ends at its deadline', async (t) => {
   const first = await pricingServer(t)
   first.close()
