@@ -66,7 +66,10 @@ export async function pricingServer(
 }
 
 /** A `grpc.Server` with the service on it that is bound to nothing: for `serve(mesh, server, …)`. */
-export function pricingGrpc(service: PricingService, options?: ServerOptions): Server {
+export function pricingGrpc(
+  service: Pick<PricingService, 'implementation'>,
+  options?: ServerOptions,
+): Server {
   const grpc = new Server(options)
   grpc.addService(Pricing.service, service.implementation)
   return grpc
