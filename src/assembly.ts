@@ -15,6 +15,7 @@ import { Lifecycle } from './lifecycle.ts'
 import { type Member, memberOf } from './member.ts'
 import { Newcomers } from './newcomers.ts'
 import { ambientStore } from './platform/als.ts'
+import { asyncMark } from './platform/async-mark.ts'
 import { systemClock, systemWall } from './platform/clock.ts'
 import { systemRandom } from './platform/random.ts'
 import { Policies } from './policies.ts'
@@ -74,6 +75,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
     identity,
     mtls: { mode: mtls.outbound, written: mtls.written },
     ambient: ambientStore,
+    asyncMark,
   })
   const tables: TableDeps = {
     ...tableDeps({ clock, random, events }, transports, () => runtime),

@@ -40,3 +40,13 @@ export interface AmbientStore {
   get(): Ambient | undefined
   run<T>(ambient: Ambient, fn: () => T): T
 }
+
+/** Tells what one action causes, at whatever later time, from everything else; as long as it is asked for. */
+export interface AsyncMark {
+  /** Begins the action, whose marks are told apart until `end`. */
+  run(fn: () => void): void
+  /** Whether what runs now was caused by it. */
+  readonly here: boolean
+  /** Nobody will ask again. */
+  end(): void
+}

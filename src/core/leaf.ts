@@ -1,4 +1,4 @@
-import type { AmbientStore } from './ambient.ts'
+import type { AmbientStore, AsyncMark } from './ambient.ts'
 import type { Attempt } from './attempt.ts'
 import type { EndpointState } from './endpoint.ts'
 import type { Hop } from './hop.ts'
@@ -32,6 +32,8 @@ export interface TransportDeps {
   readonly mtls: LocalMode
   /** In whose empty context connections are made, so that none is taken for the work of the call that was first. */
   readonly ambient?: AmbientStore | undefined
+  /** Makes a mark for what a transport begins and must find again. */
+  asyncMark?(): AsyncMark
 }
 
 /** The transports of a mesh. HTTP's is there from the start; an optional entry point brings its own at its first use. */

@@ -7,8 +7,7 @@ import {
   Metadata,
   type StatusObject,
 } from '@grpc/grpc-js'
-import type { AmbientStore } from '../core/ambient.ts'
-import { Opening } from './opening.ts'
+import { Opening, type OpeningDeps } from './opening.ts'
 
 /** What a connection tells its lane; after `close` that it is gone alone. */
 export interface ConnectionOwner {
@@ -42,14 +41,9 @@ export class Connection {
   #ready = false
   #closed = false
 
-  constructor(
-    target: string,
-    secrets: ChannelCredentials,
-    options: ChannelOptions,
-    store: AmbientStore | undefined,
-  ) {
+  constructor(target: string, secrets: ChannelCredentials, options: ChannelOptions, deps: OpeningDeps) {
     this.channel = new Channel(target, secrets, options)
-    this.#opening = new Opening(store)
+    this.#opening = new Opening(deps)
   }
 
   connect(owner: ConnectionOwner): void {
@@ -62,9 +56,8 @@ export class Connection {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.channel.close()
-    if (!this.#ready) this.#opening.cut()
-    if (this.#riders.size === 0) this.#owner?.gone(this)
+    // Our GOAWAY would overtake calls that are still on their way out, and the peer would refuse them.
+    if (!this.#ready || this.#riders.size === 0) this.#shut()
   }
 
   join(rider: Rider): void {
@@ -73,7 +66,9 @@ export class Connection {
 
   leave(rider: Rider): void {
     this.#riders.delete(rider)
-    if (this.#closed && this.#riders.size === 0) this.#owner?.gone(this)
+    if (!this.#closed || this.#riders.size > 0) return
+    if (this.#isShut) this.#owner?.gone(this)
+    else this.#shut()
   }
 
   /** Ends what runs on it. */
@@ -86,12 +81,21 @@ export class Connection {
     this.#opening.cut()
   }
 
+  #shut(): void {
+    if (this.#isShut) return
+    this.#isShut = true
+    this.channel.close()
+    if (!this.#ready) this.#opening.cut()
+    if (this.#riders.size === 0) this.#owner?.gone(this)
+  }
+
   readonly #look = (): void => {
-    if (this.#closed) return
+    if (this.#isShut) return
     const state = this.channel.getConnectivityState(false)
     const isReady = state === connectivityState.READY
     if (this.#ready && !isReady) {
       this.#owner?.lost(this)
+      this.#shut()
     } else if (isReady || state === connectivityState.CONNECTING) {
       this.channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, this.#look)
       if (!isReady || this.#ready) return

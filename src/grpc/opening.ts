@@ -1,8 +1,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
-import type { Ambient, AmbientStore } from '../core/ambient.ts'
+import { type AsyncMark, NO_AMBIENT } from '../core/ambient.ts'
+import type { TransportDeps } from '../core/leaf.ts'
 
 const CHANNEL = 'net.client.socket'
+
+export type OpeningDeps = Pick<TransportDeps, 'ambient' | 'asyncMark'>
 
 /**
  * The sockets that one connection of grpc-js is made with. grpc-js goes on making a connection that nobody wants any more,
@@ -10,30 +13,33 @@ const CHANNEL = 'net.client.socket'
  * async context they are made in: Node tells of every socket as it is made.
  */
 export class Opening {
-  readonly #store: AmbientStore | undefined
-  readonly #ambient: Ambient = {}
+  readonly #deps: OpeningDeps
   readonly #sockets = new Set<Socket>()
-  #watching = false
+  /** Undefined: not begun, or done. */
+  #mark: AsyncMark | undefined
 
-  constructor(store: AmbientStore | undefined) {
-    this.#store = store
+  constructor(deps: OpeningDeps) {
+    this.#deps = deps
   }
 
   /** @param connect begins to make the connection */
   begin(connect: () => void): void {
-    if (this.#store === undefined) {
-      connect()
-      return
-    }
-    this.#watching = true
-    subscribe(CHANNEL, this.#made)
-    this.#store.run(this.#ambient, connect)
+    const { ambient } = this.#deps
+    const mark = this.#deps.asyncMark?.()
+    this.#mark = mark
+    if (mark !== undefined) subscribe(CHANNEL, this.#made)
+    const begin = mark === undefined ? connect : () => mark.run(connect)
+    // To enter a context costs the whole process something as long as it lives: only where there is one to leave.
+    if (ambient?.get() === undefined) begin()
+    else ambient.run(NO_AMBIENT, begin)
   }
 
   /** The connection is made, or no more wanted: no other socket will be made for it. */
   done(): void {
-    if (this.#watching) unsubscribe(CHANNEL, this.#made)
-    this.#watching = false
+    if (this.#mark === undefined) return
+    unsubscribe(CHANNEL, this.#made)
+    this.#mark.end()
+    this.#mark = undefined
   }
 
   cut(): void {
@@ -42,7 +48,7 @@ export class Opening {
   }
 
   readonly #made = (message: unknown): void => {
-    if (this.#store?.get() !== this.#ambient) return
+    if (this.#mark?.here !== true) return
     const { socket } = message as { readonly socket: Socket }
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))

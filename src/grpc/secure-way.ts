@@ -81,8 +81,7 @@ export class SecureWay implements Way {
     if (current === undefined || this.#expected === undefined)
       return () => identity.refusal() ?? stormError('TULLE_IDENTITY', 'there is no certificate')
     const handshake = new Handshake(identity, current, this.#expected)
-    const { ambient } = this.#deps
-    const connection = new Connection(targetOf(this.#endpoint), handshake.credentials, options, ambient)
+    const connection = new Connection(targetOf(this.#endpoint), handshake.credentials, options, this.#deps)
     this.#held.set(connection, { handshake, disarm: () => {} })
     return connection
   }

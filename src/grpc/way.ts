@@ -20,12 +20,12 @@ export class PlainWay implements Way {
   readonly clock
   readonly random
   readonly #endpoint: EndpointState
-  readonly #store
+  readonly #deps: TransportDeps
 
   constructor(endpoint: EndpointState, deps: TransportDeps) {
     this.clock = deps.clock
     this.random = deps.random
-    this.#store = deps.ambient
+    this.#deps = deps
     this.#endpoint = endpoint
   }
 
@@ -34,7 +34,7 @@ export class PlainWay implements Way {
   }
 
   open(options: ChannelOptions): Connection {
-    return new Connection(targetOf(this.#endpoint), credentials.createInsecure(), options, this.#store)
+    return new Connection(targetOf(this.#endpoint), credentials.createInsecure(), options, this.#deps)
   }
 
   made(): undefined {}

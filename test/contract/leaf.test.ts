@@ -10,6 +10,7 @@ import { parseCallOptions } from '../../src/http/options.ts'
 import type { Receiver } from '../../src/http/receiver.ts'
 import { HttpRequest } from '../../src/http/request.ts'
 import { ambientStore } from '../../src/platform/als.ts'
+import { asyncMark } from '../../src/platform/async-mark.ts'
 import { systemClock, systemWall } from '../../src/platform/clock.ts'
 import { FakeEndpoint, FakeService, makeAttempt, makeRoute } from '../kit/builders.ts'
 import { TestCa } from '../kit/certificates.ts'
@@ -125,6 +126,7 @@ function grpcContractOver(name: string, listen: () => Http2Server, more: Partial
       log: SILENT_LOG,
       mtls: { mode: more.identity === undefined ? 'disable' : 'strict', written: false },
       ambient: ambientStore,
+      asyncMark,
       ...more,
     }).open(endpoint)
     const call = grpcCall(new FakeWire())
