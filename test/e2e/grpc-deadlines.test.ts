@@ -156,7 +156,8 @@ for (const inbound of ['HTTP', 'gRPC'] as const) {
     assert.ok(left < TIMEOUT, 'the child was told what was left')
     await until(() => set.ended.length === 1, { what: 'the work to end' })
     const error = set.ended[0] as ServiceError
-    assert.equal(error.code, DEADLINE_EXCEEDED, error.message)
+    // The news that the caller has given up may overtake the deadline here.
+    assert.ok([DEADLINE_EXCEEDED, CANCELLED].includes(error.code), error.message)
   })
 
   test(`the deadline of an inbound ${inbound} call bounds an HTTP child, a write too`, async (t) => {
@@ -169,7 +170,7 @@ for (const inbound of ['HTTP', 'gRPC'] as const) {
     t.diagnostic(`told ${header} ms, left after ${leftAfter(set.stock).toFixed(0)} ms`)
     assert.ok(leftAfter(set.stock) < TIMEOUT + 500)
     await until(() => set.ended.length === 1, { what: 'the work to end' })
-    assert.equal((set.ended[0] as { code?: string }).code, 'TULLE_DEADLINE')
+    assert.match(String((set.ended[0] as { code?: string }).code), /^TULLE_(DEADLINE|CANCELLED)$/)
   })
 }
 
