@@ -40,6 +40,8 @@ export class Connection {
   #owner: ConnectionOwner | undefined
   #ready = false
   #closed = false
+  /** The channel is closed. */
+  #isShut = false
 
   constructor(target: string, secrets: ChannelCredentials, options: ChannelOptions, deps: OpeningDeps) {
     this.channel = new Channel(target, secrets, options)
