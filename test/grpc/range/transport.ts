@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { createServer as createHttp } from 'node:http'
-import { createSecureServer, type Http2Server, type ServerHttp2Stream } from 'node:http2'
-import type { AddressInfo } from 'node:net'
+import {
+  constants,
+  createSecureServer,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
+import { type AddressInfo, createServer as createFront, type Socket } from 'node:net'
 import { test } from 'node:test'
 import type { Leaf, TransportDeps } from '../../../src/core/leaf.ts'
 import { createGrpcLeafFactory } from '../../../src/grpc/leaf.ts'
@@ -131,12 +137,16 @@ test('a connection that breaks in the body is a reset that is committed', async 
   await server.close()
 })
 
-test('a server of HTTP/1.1 is said to be one, and nothing was sent', async () => {
+/** Whether a connection is only taken for made when the peer has spoken HTTP/2 on it. */
+const ASKS_FIRST = Number(process.env.EXPECTED_GRPC_JS?.split('.')[1] ?? 14) > 12
+
+test('a server of HTTP/1.1 is said to be one, and where that is found before a call goes out it is unsent', async () => {
   const server = createHttp((_, response) => response.end())
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const leaf = leafTo((server.address() as AddressInfo).port)
   const outcome = await new Sent(leaf).ended()
-  assert.deepEqual([outcome.condition, outcome.unsent], ['connect-failure', true])
+  const found = ASKS_FIRST ? ['connect-failure', true] : ['reset', false]
+  assert.deepEqual([outcome.condition, outcome.unsent], found)
   assert.equal(outcome.error?.code, 'TULLE_PROTOCOL', outcome.error?.message)
   assert.match(outcome.error.message, /does not speak HTTP\/2/)
   await leaf.close()
@@ -191,3 +201,38 @@ test('where trust in a peer ends, what runs ends at once', async () => {
   await leaf.close()
   await server.close()
 })
+
+const { NGHTTP2_INTERNAL_ERROR, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM } = constants
+const sessionOf = (stream: ServerHttp2Stream): ServerHttp2Session => stream.session as ServerHttp2Session
+
+/** Ways in which a server that has read a whole call may end its connection before any answer. */
+const ENDS: readonly (readonly [string, (stream: ServerHttp2Stream, socket: Socket) => void])[] = [
+  ['a GOAWAY with an internal error', (stream) => sessionOf(stream).goaway(NGHTTP2_INTERNAL_ERROR, 1)],
+  ['a GOAWAY with a protocol error', (stream) => sessionOf(stream).goaway(NGHTTP2_PROTOCOL_ERROR, 1)],
+  ['a GOAWAY that asks for calm', (stream) => sessionOf(stream).goaway(NGHTTP2_ENHANCE_YOUR_CALM, 1)],
+  ['a broken session', (stream) => sessionOf(stream).destroy(new Error('broken'), NGHTTP2_INTERNAL_ERROR)],
+  ['an end without a word', (stream) => sessionOf(stream).destroy()],
+  ['a reset of the connection', (_, socket) => socket.resetAndDestroy()],
+  ['bytes that are no HTTP/2', (_, socket) => socket.write(Buffer.alloc(100, 'HTTP/1.1 '))],
+]
+
+for (const [what, end] of ENDS)
+  test(`FAULTS 58: a call that was read whole is not unsent, though the first word on its connection is ${what}`, async () => {
+    const sockets: Socket[] = []
+    const h2 = await serveH2((stream) => {
+      stream.resume()
+      stream.once('end', () => end(stream, sockets[0] as Socket))
+    })
+    // In front of it, so that what HTTP/2 would not write can be written.
+    const front = createFront((socket) => {
+      sockets.push(socket.on('error', () => {}))
+      h2.server.emit('connection', socket)
+    })
+    await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve))
+    const leaf = leafTo((front.address() as AddressInfo).port)
+    const outcome = await new Sent(leaf).ended()
+    assert.deepEqual([outcome.class, outcome.unsent], ['failure', false], outcome.error?.message)
+    await leaf.close()
+    front.close()
+    await h2.close()
+  })
