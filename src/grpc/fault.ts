@@ -31,10 +31,10 @@ const UNSENT: readonly (readonly [string, Condition, string])[] = [
 ]
 /** What it says where the connection broke under a call. */
 const BROKEN = /^(?:Connection dropped|Write error: |Write failed with error |(?:read|write) E[A-Z]+)/
+const MUTE =
+  ', before it said a word of HTTP/2: so ends a peer that refuses our certificate and does not say so, that speaks another protocol, or that is going away'
 /** Node gave the connection up. */
 const INTERNAL_ERROR = /triggered by internal client error: (.*)$/s
-/** A GOAWAY with an error. */
-const GOODBYE = /^Session closed with error code/
 /** A stream that the peer reset. */
 const RESET = /^(?:Received RST_STREAM with code |Call cancelled$|Protocol not secure enough$)/
 const TOO_LONG = /^Received message (?:larger than max|that decompresses to a size larger than)/
@@ -70,7 +70,7 @@ export function ownWord(status: StatusObject, foreign: boolean, at: Standing): O
   if (!at.committed)
     for (const [start, condition, why] of UNSENT)
       if (details.startsWith(start)) return { outcome: unsent(condition, why, details, at) }
-  if (BROKEN.test(details)) return { outcome: broken(details, at) }
+  if (BROKEN.test(details)) return { outcome: broken(at.proven ? details : `${details}${MUTE}`, at) }
   const inner = INTERNAL_ERROR.exec(details)?.[1]
   if (inner !== undefined)
     return { outcome: (at.proven ? undefined : stillborn(inner, at)) ?? broken(inner, at) }
@@ -106,15 +106,12 @@ export function broken(why: string, at: Standing, hint?: string): Outcome {
 }
 
 /**
- * Up to some 1.12 grpc-js takes a connection for made before its peer has said a word of HTTP/2. One that refuses our
- * certificate after the fact has read no call. One whose bytes are not HTTP/2 has nearly always read none either, but
- * that is not proven: it may have broken after it had. One that says why it closes the session speaks HTTP/2.
+ * Up to some 1.12 grpc-js takes a connection for made before its peer has said a word of HTTP/2. One that speaks something
+ * else, or refuses our certificate after the fact, has read no call.
  */
 function stillborn(text: string, at: Standing): Outcome | undefined {
-  const refused = refusedOurs(at, text)?.()
-  if (refused !== undefined) return unreachable(refused)
-  const error = GOODBYE.test(text) ? undefined : speaksNoHttp2(at, text)?.()
-  return error && { ...broken(text, at), error }
+  const error = (speaksNoHttp2(at, text) ?? refusedOurs(at, text))?.()
+  return error && unreachable(error)
 }
 
 function unsent(condition: Condition, why: string, details: string, at: Standing): Outcome {

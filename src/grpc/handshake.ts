@@ -34,12 +34,17 @@ export class Handshake {
     return isMeshError(this.#found) ? this.#found : undefined
   }
 
+  /** Our certificate, or what we believe, has changed since. */
+  get outdated(): boolean {
+    return this.#identity.current !== this.#material
+  }
+
   /** For a connection that is made: undefined, or why it must not be used. */
   objection(): MeshError | undefined {
     if (this.#found === undefined)
       return stormError('TULLE_PEER', 'it did not prove who it is in this handshake')
     if (isMeshError(this.#found)) return this.#found
-    return this.#identity.current === this.#material ? undefined : this.#identity.objection(this.#found)
+    return this.outdated ? this.#identity.objection(this.#found) : undefined
   }
 
   #judge(certificate: DetailedPeerCertificate, expected: string): VerifiedPeer | MeshError {

@@ -92,6 +92,8 @@ export class SecureWay implements Way {
     if (objection !== undefined) return unproven(this.#endpoint, objection)
     const maxAgeMs = MAX_AGE_MS * (0.9 + 0.2 * this.random())
     held.disarm = this.clock.background(maxAgeMs - DRAIN_MS, () => this.#aged(connection, held))
+    // The renewal came in the middle of this handshake, and found nothing to retire.
+    if (held.handshake.outdated) this.#retireSoon()
     return undefined
   }
 
