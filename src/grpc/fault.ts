@@ -35,6 +35,8 @@ const MUTE =
   ', before it said a word of HTTP/2: so ends a peer that refuses our certificate and does not say so, that speaks another protocol, or that is going away'
 /** Node gave the connection up. */
 const INTERNAL_ERROR = /triggered by internal client error: (.*)$/s
+/** A GOAWAY with an error. */
+const GOODBYE = /^Session closed with error code/
 /** A stream that the peer reset. */
 const RESET = /^(?:Received RST_STREAM with code |Call cancelled$|Protocol not secure enough$)/
 const TOO_LONG = /^Received message (?:larger than max|that decompresses to a size larger than)/
@@ -106,12 +108,15 @@ export function broken(why: string, at: Standing, hint?: string): Outcome {
 }
 
 /**
- * Up to some 1.12 grpc-js takes a connection for made before its peer has said a word of HTTP/2. One that speaks something
- * else, or refuses our certificate after the fact, has read no call.
+ * Up to some 1.12 grpc-js takes a connection for made before its peer has said a word of HTTP/2. One that refuses our
+ * certificate after the fact has read no call. One whose bytes are not HTTP/2 has nearly always read none either, but
+ * that is not proven: it may have broken after it had. One that says why it closes the session speaks HTTP/2.
  */
 function stillborn(text: string, at: Standing): Outcome | undefined {
-  const error = (speaksNoHttp2(at, text) ?? refusedOurs(at, text))?.()
-  return error && unreachable(error)
+  const refused = refusedOurs(at, text)?.()
+  if (refused !== undefined) return unreachable(refused)
+  const error = GOODBYE.test(text) ? undefined : speaksNoHttp2(at, text)?.()
+  return error && { ...broken(text, at), error }
 }
 
 function unsent(condition: Condition, why: string, details: string, at: Standing): Outcome {
