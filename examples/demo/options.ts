@@ -45,9 +45,9 @@ export function usage(): string {
   const scenes = scenesFor(true).map(({ name, headline }) => `  ${name.padEnd(11)} ${headline}`)
   return `npm run demo [-- options]
 
-Starts a plane and eight processes, web → orders ×3 → stock ×2 and, over gRPC, pricing ×2, which get
-addresses, policy and certificates from it and talk mutual TLS. Drives traffic
-through web, and plays scenes.
+Starts a plane and eight processes, web → orders ×3 → stock ×2 over HTTP and
+pricing ×2 over gRPC, which get addresses, policy and certificates from it and
+talk mutual TLS. Drives traffic through web, and plays scenes.
 
   --scene <name>  play this scene alone; may be given several times
   --no-plane      without a plane: static addresses, a policy folder, plaintext;
