@@ -13,6 +13,7 @@ import { GrpcGuest } from './guest.ts'
 import { healthOf } from './health.ts'
 import { type CallClass, interceptors } from './interceptor.ts'
 import { rememberStore } from './mesh-of.ts'
+import { survivesEarlyResets } from './reset-early.ts'
 
 export interface ServeOptions {
   /** Default 0: any free port. */
@@ -66,6 +67,7 @@ export function servingWith({ ServerCredentials, ServerInterceptingCall, experim
   return async (mesh, server, { health: names = [], ...options } = {}) => {
     const runtime = runtimeOf(mesh)
     checkServer(server, ServerCredentials)
+    survivesEarlyResets(server)
     rememberStore(runtime.ambient)
     const health = names === false ? undefined : healthOf(server)
     const guest = new GrpcGuest(runtime, health, (arrival, carrier) => {

@@ -1,0 +1,76 @@
+import { connect, type Socket } from 'node:net'
+import type { Cleanup } from '../process.ts'
+
+/** RFC 9113, 6. */
+export const DATA = 0
+export const HEADERS = 1
+export const RST_STREAM = 3
+export const SETTINGS = 4
+export const PING = 6
+export const CONTINUATION = 9
+
+export const END_STREAM = 1
+export const END_HEADERS = 4
+
+export const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+/** What a client of HTTP/2 says first. */
+export const HELLO = Buffer.concat([PREFACE, h2Frame(SETTINGS, 0, 0)])
+export const CANCEL = Buffer.from([0, 0, 0, 8])
+
+/** One frame of HTTP/2, whatever sense it makes. */
+export function h2Frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Buffer = Buffer.alloc(0),
+): Buffer {
+  const head = Buffer.alloc(9)
+  head.writeUIntBE(payload.length, 0, 3)
+  head[3] = type
+  head[4] = flags
+  head.writeUInt32BE(stream, 5)
+  return Buffer.concat([head, payload])
+}
+
+/** A header block of literals that are not indexed (RFC 7541, 6.2.2); names and values of up to 126 bytes. */
+export function headerBlock(headers: readonly (readonly [name: string, value: string])[]): Buffer {
+  return Buffer.concat(
+    headers.flatMap(([name, value]) => [
+      Buffer.from([0, name.length]),
+      Buffer.from(name, 'latin1'),
+      Buffer.from([value.length]),
+      Buffer.from(value, 'latin1'),
+    ]),
+  )
+}
+
+/** The headers of a gRPC call. */
+export function callHeaders(path: string, more: Readonly<Record<string, string>> = {}): [string, string][] {
+  return Object.entries({
+    ':method': 'POST',
+    ':scheme': 'http',
+    ':path': path,
+    ':authority': 'pricing.mesh',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    ...more,
+  })
+}
+
+export interface RawPeer {
+  readonly socket: Socket
+  readonly received: () => Buffer
+  readonly closed: Promise<void>
+}
+
+/** A peer that says exactly these bytes and answers nothing. */
+export function rawPeer(t: Cleanup, port: number, ...said: readonly Buffer[]): RawPeer {
+  const socket = connect({ port, host: '127.0.0.1' })
+  t.after(() => socket.destroy())
+  socket.on('error', () => {})
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk) => chunks.push(chunk))
+  const closed = new Promise<void>((resolve) => void socket.once('close', () => resolve()))
+  socket.write(Buffer.concat(said))
+  return { socket, received: () => Buffer.concat(chunks), closed }
+}
