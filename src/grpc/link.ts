@@ -24,6 +24,8 @@ export interface Journey {
 }
 
 const GRPC = 'application/grpc'
+/** In a link that is done: nothing asks any more. */
+const GONE = undefined as never
 
 /**
  * One attempt: waits for a connection, is one call of grpc-js on it, and tells the observer what becomes of it and the
@@ -32,15 +34,16 @@ const GRPC = 'application/grpc'
  * queue → (a connection) send → (initial metadata) body → done; from each of them → done.
  */
 export class GrpcLink implements Link, Passenger, Rider {
-  readonly #attempt: Attempt<GrpcWire>
-  readonly #observer: Observer
+  #attempt: Attempt<GrpcWire>
+  #observer: Observer
   readonly #journey: Journey
   readonly #lane: Lane
   #connection: Connection | undefined
   #inner: InnerCall | undefined
   #phase: Phase = 'queue'
-  /** A message is being written. */
-  #writing = false
+  /** A message is being written: who is to be told when it was. */
+  #accepted: (() => void) | undefined
+  #onWritten: (() => void) | undefined
   /** The last one was. */
   #closed = false
   /** The answer began with something that is not gRPC: what it is, its end tells. */
@@ -83,13 +86,9 @@ export class GrpcLink implements Link, Passenger, Rider {
   }
 
   write(message: Buffer, flags: number | undefined, accepted: () => void): void {
-    this.#writing = true
-    const callback = (): void => {
-      this.#writing = false
-      if (this.#phase === 'done') return
-      accepted()
-      if (this.#closed) this.#left()
-    }
+    this.#accepted = accepted
+    this.#onWritten ??= () => this.#written()
+    const callback = this.#onWritten
     this.#inner?.sendMessageWithContext(flags === undefined ? { callback } : { callback, flags }, message)
   }
 
@@ -97,7 +96,7 @@ export class GrpcLink implements Link, Passenger, Rider {
     if (this.#phase === 'done') return
     this.#closed = true
     this.#inner?.halfClose()
-    if (!this.#writing) this.#left()
+    if (this.#accepted === undefined) this.#left()
   }
 
   read(): void {
@@ -136,6 +135,15 @@ export class GrpcLink implements Link, Passenger, Rider {
     else this.#last(said, classify(said.code, said.metadata, this.#fair()))
   }
 
+  #written(): void {
+    const accepted = this.#accepted
+    this.#accepted = undefined
+    if (this.#phase === 'done') return
+    accepted?.()
+    // It may have brought the next one.
+    if (this.#closed && this.#accepted === undefined) this.#left()
+  }
+
   /** The request has left whole, unless its answer was faster. */
   #left(): void {
     if (this.#phase !== 'send') return
@@ -145,13 +153,14 @@ export class GrpcLink implements Link, Passenger, Rider {
 
   /** A last word that the caller gets, unless it came alone and a layer above wants none of it. */
   #last(said: StatusObject, outcome: Outcome): void {
+    const { wire } = this.#attempt.call
     let committed = this.#phase === 'body'
     if (!committed) {
       committed = this.#observer.head(asHead(outcome)) === 'deliver'
       if (this.#over()) return
     }
     this.#end(ended(outcome, committed))
-    if (committed) this.#attempt.call.wire.onStatus(said)
+    if (committed) wire.onStatus(said)
   }
 
   #start(connection: Connection, nowMs: number): void {
@@ -183,12 +192,26 @@ export class GrpcLink implements Link, Passenger, Rider {
 
   #end(outcome: Outcome): void {
     const { running } = this.#journey
+    const observer = this.#observer
     this.#phase = 'done'
     this.#connection?.leave(this)
     running.delete(this)
     if (this.#inner !== undefined) this.#attempt.call.wire.detach(this)
-    this.#observer.end(outcome)
+    this.#letGo()
+    observer.end(outcome)
     if (running.size === 0) this.#journey.emptied()
+  }
+
+  /**
+   * Node keeps a stream that is over until a full collection, and with it grpc-js's call and this, its listener: the
+   * application's side of the call need not stay that long.
+   */
+  #letGo(): void {
+    this.#attempt = GONE
+    this.#observer = GONE
+    this.#connection = undefined
+    this.#inner = undefined
+    this.#accepted = undefined
   }
 
   /** A method, since the phase changes while others are told. */

@@ -115,8 +115,9 @@ export class MeshCall extends AsyncResource implements JsCall, GrpcWire, Observe
   cancelWithStatus(code: number, details: string): void {
     if (this.#status !== undefined) return
     const asked = { code, details, metadata: new Metadata() }
+    const cancel = this.#cancel
     this.#decide(asked)
-    this.#cancel?.({ kind: 'caller', error: asked })
+    cancel?.({ kind: 'caller', error: asked })
   }
 
   setCredentials(credentials: CallCredentials): void {
@@ -245,6 +246,7 @@ export class MeshCall extends AsyncResource implements JsCall, GrpcWire, Observe
   #settle(last: StatusObject): void {
     this.#status = last
     this.#link = undefined
+    this.#cancel = undefined
     this.#replay.close()
     this.#leave?.()
   }

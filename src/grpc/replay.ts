@@ -86,7 +86,9 @@ export class Replay {
   }
 
   detach(link: Link): void {
-    if (this.#link === link) this.#link = undefined
+    if (this.#link !== link) return
+    this.#link = undefined
+    this.#onAccepted = NOT_ATTACHED
   }
 
   send(bytes: Buffer, flags: number | undefined, taken: Message['taken']): void {
@@ -115,6 +117,7 @@ export class Replay {
     if (this.#over) return
     this.#over = true
     this.#link = undefined
+    this.#onAccepted = NOT_ATTACHED
     const from = this.#accepted - this.#first
     for (let i = from; i < this.#messages.length; i++) {
       const { taken } = this.#messages[i] as Message
