@@ -9,7 +9,7 @@ const TRIES = 20
 
 export const traced: Scene = {
   name: 'traced',
-  headline: 'One trace across four services, HTTP and gRPC, a repeated attempt included',
+  headline: 'One trace across four services, over HTTP and gRPC',
   async play(stage) {
     const victim = stage.cluster.named('orders-3')
     await victim.behave({ status: 503, only: '/traced' })
