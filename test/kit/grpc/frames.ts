@@ -32,16 +32,21 @@ export function h2Frame(
   return Buffer.concat([head, payload])
 }
 
-/** A header block of literals that are not indexed (RFC 7541, 6.2.2); names and values of up to 126 bytes. */
+/** A header block of literals that are not indexed (RFC 7541, 6.2.2), their bytes as they are. */
 export function headerBlock(headers: readonly (readonly [name: string, value: string])[]): Buffer {
-  return Buffer.concat(
-    headers.flatMap(([name, value]) => [
-      Buffer.from([0, name.length]),
-      Buffer.from(name, 'latin1'),
-      Buffer.from([value.length]),
-      Buffer.from(value, 'latin1'),
-    ]),
-  )
+  return Buffer.concat(headers.flatMap(([name, value]) => [Buffer.from([0]), literal(name), literal(value)]))
+}
+
+/** RFC 7541, 5.2, without Huffman: its length as an integer of a prefix of seven bits. */
+function literal(text: string): Buffer {
+  const bytes = Buffer.from(text, 'latin1')
+  const length = [Math.min(127, bytes.length)]
+  if (bytes.length >= 127) {
+    let left = bytes.length - 127
+    for (; left > 127; left >>>= 7) length.push((left & 127) | 128)
+    length.push(left)
+  }
+  return Buffer.concat([Buffer.from(length), bytes])
 }
 
 /** The headers of a gRPC call. */
