@@ -2,7 +2,7 @@ import type { StatusObject } from '@grpc/grpc-js'
 import type { MeshError } from '../core/errors.ts'
 import { grpcCode, grpcOfHttp } from '../core/grpc-status.ts'
 import type { Condition, Outcome, Phase } from '../core/outcome.ts'
-import { outcome } from './classify.ts'
+import { classify, outcome } from './classify.ts'
 import { transportError } from './transport-error.ts'
 import { refusedOurs, speaksNoHttp2 } from './unreachable.ts'
 
@@ -41,6 +41,8 @@ const GOODBYE = /^Session closed with error code/
 const RESET = /^(?:Received RST_STREAM with code |Call cancelled$|Protocol not secure enough$)/
 const TOO_LONG = /^Received message (?:larger than max|that decompresses to a size larger than)/
 const TOO_LONG_OUT = /^Attempted to send message with a size larger than/
+/** What it makes of ENHANCE_YOUR_CALM, of a stream as of the connection. */
+const CALM = 'Bandwidth exhausted or memory limit exceeded'
 const PLUGIN = /^(?:Getting metadata from plugin failed|"authorization" metadata cannot)/
 const HTTP = /^Received HTTP status code (\d{3})/
 
@@ -80,6 +82,7 @@ export function ownWord(status: StatusObject, foreign: boolean, at: Standing): O
     return { outcome: outcome(code, 'failure', 'reset', false, undefined, 'head'), status }
   if (TOO_LONG.test(details)) return mine(status, ' (grpc.max_receive_message_length of this client)')
   if (TOO_LONG_OUT.test(details)) return mine(status, ' (grpc.max_send_message_length of this client)')
+  if (details === CALM) return { outcome: classify(code, status.metadata, false), status: calm(status) }
   return PLUGIN.test(details) ? mine(status, '') : undefined
 }
 
@@ -155,6 +158,12 @@ function undecodable(status: StatusObject): OwnWord {
     status.details ?? 'the answer is compressed in a way that is not understood here, or damaged'
   const said = { code: INTERNAL, details, metadata: status.metadata }
   return { outcome: outcome(INTERNAL, 'failure', '5xx', false, undefined, 'head'), status: said }
+}
+
+function calm(status: StatusObject): StatusObject {
+  const why =
+    ' (the peer said ENHANCE_YOUR_CALM: it is overloaded, or takes our pings for too many; then raise grpc.keepalive_time_ms)'
+  return { ...status, details: status.details + why }
 }
 
 function isEmpty({ metadata }: StatusObject): boolean {

@@ -4,6 +4,11 @@ import { type AsyncMark, NO_AMBIENT } from '../core/ambient.ts'
 import type { TransportDeps } from '../core/leaf.ts'
 
 const CHANNEL = 'net.client.socket'
+/**
+ * How long a connection may be silent before the kernel asks whether its peer is there, in milliseconds; Node has it ask ten
+ * times, a second apart. No server sees that, other than a ping.
+ */
+const PROBE_AFTER_MS = 30_000
 
 export type OpeningDeps = Pick<TransportDeps, 'ambient' | 'asyncMark'>
 
@@ -50,6 +55,7 @@ export class Opening {
   readonly #made = (message: unknown): void => {
     if (this.#mark?.here !== true) return
     const { socket } = message as { readonly socket: Socket }
+    socket.setKeepAlive(true, PROBE_AFTER_MS)
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
   }

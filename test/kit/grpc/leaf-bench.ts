@@ -65,7 +65,7 @@ export function plannedBy(time: ManualClock): { readonly clock: Clock; readonly 
 
 export const ok = (stream: ServerHttp2Stream): void => {
   stream.resume()
-  stream.once('end', () => answer(stream, Buffer.from('ok')))
+  stream.once('end', () => stream.destroyed || answer(stream, Buffer.from('ok')))
 }
 
 export interface SecureH2 extends H2Listening {
