@@ -87,15 +87,18 @@ for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
   })
 }
 
-const REPLIES: Readonly<Record<Exclude<PeerBehaviour, 'refuses'>, (stream: ServerHttp2Stream) => void>> = {
+/** @param cut resets the connection, as a host does that is gone */
+type Reply = (stream: ServerHttp2Stream, cut: () => void) => void
+
+const REPLIES: Readonly<Record<Exclude<PeerBehaviour, 'refuses'>, Reply>> = {
   answers: (stream) => answer(stream, Buffer.from('ok')),
   'answers failure': (stream) => trailersOnly(stream, 14, 'busy'),
   'never answers': () => {},
   'stalls in the body': (stream) => begin(stream),
-  'resets before an answer': (stream) => setTimeout(() => stream.session?.socket.destroy(), 5),
-  'resets in the body': (stream) => {
+  'resets before an answer': (_stream, cut) => setTimeout(cut, 5),
+  'resets in the body': (stream, cut) => {
     begin(stream)
-    setTimeout(() => stream.session?.socket.destroy(), 20)
+    setTimeout(cut, 20)
   },
 }
 
@@ -107,6 +110,12 @@ function begin(stream: ServerHttp2Stream): void {
 function grpcContractOver(name: string, listen: () => Http2Server, more: Partial<TransportDeps>): void {
   leafContract(name, async (peer) => {
     let executed = 0
+    const listener = listen()
+    const sockets = new Set<Socket>()
+    listener.on('connection', (socket: Socket) => sockets.add(socket))
+    const cut = (): void => {
+      for (const socket of sockets) socket.resetAndDestroy()
+    }
     const server =
       peer === 'refuses'
         ? undefined
@@ -114,9 +123,9 @@ function grpcContractOver(name: string, listen: () => Http2Server, more: Partial
             stream.resume()
             stream.once('end', () => {
               executed++
-              REPLIES[peer](stream)
+              REPLIES[peer](stream, cut)
             })
-          }, listen())
+          }, listener)
     const port = server?.port ?? Number((await deadPort()).split(':')[1])
     const endpoint = new FakeEndpoint(new FakeService(), port)
     const leaf = createGrpcLeafFactory({
