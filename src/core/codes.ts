@@ -74,7 +74,7 @@ export const CODES = {
     'DEADLINE_EXCEEDED',
     false,
     'The time the call had ran out: its own timeout, the inherited deadline, or the built-in bound to the head.',
-    'The message names the rule that fired; change that one.',
+    'Raise the limit that the message names, or find out what takes so long.',
   ),
   TULLE_CANCELLED: code(
     499,
@@ -102,14 +102,14 @@ export const CODES = {
     'UNAVAILABLE',
     false,
     'No connection to the endpoint could be made.',
-    'Is the endpoint listening at that address? The cause holds the system error.',
+    'Is the endpoint running, and listening at that address?',
   ),
   TULLE_CONNECT_TIMEOUT: code(
     504,
     'UNAVAILABLE',
     false,
     'The endpoint did not accept a connection within connect.timeout.',
-    'A firewall that drops, a full accept queue or a dead host look like this.',
+    'A firewall that drops, a dead host, a full accept queue, or a peer that accepts and says nothing look like this.',
   ),
   TULLE_RESET: code(
     502,
@@ -120,10 +120,10 @@ export const CODES = {
   ),
   TULLE_PROTOCOL: code(
     502,
-    'INTERNAL',
+    'UNAVAILABLE',
     false,
     'The peer answered something that is not the protocol.',
-    'Is the port the right one, and does it speak HTTP/1.1 in clear text?',
+    'Is the port the right one, and does it speak the protocol of the call (HTTP/1.1; HTTP/2 for gRPC) in clear text?',
   ),
   TULLE_CLOSED: code(
     503,
@@ -214,7 +214,7 @@ export const CODES = {
     'UNAVAILABLE',
     false,
     'The TLS handshake with the endpoint failed; nothing of the call was sent.',
-    'The message has the reason. An endpoint that speaks plaintext must be served with mutual TLS, or the service named permissive in local configuration or policy.',
+    'An endpoint that speaks plaintext must be served with mutual TLS, or the service named permissive in local configuration or policy.',
   ),
   TULLE_PLAINTEXT_REFUSED: code(
     426,

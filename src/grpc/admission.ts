@@ -26,7 +26,7 @@ export class Admission {
 
   admit(call: MeshCall): void {
     const { state } = this.#runtime
-    if (state === 'closed') call.refuse(closedMesh())
+    if (state === 'closed') call.refuse(this.#closed())
     else if (state === 'idle' || state === 'starting') void this.#wait(call, true)
     else if (!this.#launch(call)) void this.#wait(call, false)
   }
@@ -37,7 +37,7 @@ export class Admission {
   }
 
   #launch(call: MeshCall): boolean {
-    const plan = this.#plan()
+    const plan = this.plan()
     if (plan === undefined) return false
     const route = plan.route('POST', call.method, 'grpc')
     call.launch(route, this.#runtime.stackFor(route, 'grpc'))
@@ -65,13 +65,13 @@ export class Admission {
       this.#waiting.delete(call)
     }
     if (call.over) return
-    if (this.#runtime.state === 'closed') call.refuse(closedMesh())
+    if (this.#runtime.state === 'closed') call.refuse(this.#closed())
     else if (!this.#launch(call)) call.refuse(this.#unknown())
   }
 
   /** Nobody knows the service, and somebody may yet tell of it. */
   get #stranger(): boolean {
-    return this.#runtime.state !== 'closed' && this.#plan() === undefined
+    return this.#runtime.state !== 'closed' && this.plan() === undefined
   }
 
   #after(ms: number, fn: () => void): () => void {
@@ -82,40 +82,36 @@ export class Admission {
     return new Promise((resolve) => void this.#runtime.clock.after(LOOK_AGAIN_MS, resolve))
   }
 
-  #plan(): ServicePlan | undefined {
+  /** Of the service of this name, or of the one that claims it. */
+  plan(): ServicePlan | undefined {
     const known = this.#runtime.plan(this.#service)
     if (known !== undefined) return known
-    const resolved = this.#resolve()
+    const { snapshot, suffixes } = this.#runtime
+    const resolved = resolveName(snapshot, suffixes, 'http:', `${this.#service}.${suffixes[0]}`, '')
     return resolved !== undefined && 'plan' in resolved ? resolved.plan : undefined
   }
 
   #unknown(): MeshError {
-    const resolved = this.#resolve()
-    if (resolved !== undefined && 'error' in resolved) return resolved.error
-    return new MeshError('TULLE_UNKNOWN_SERVICE', `no service "${this.#service}" is known`, { layer: 'grpc' })
+    const { snapshot } = this.#runtime
+    const near = this.#runtime.nearest?.(this.#service, snapshot.services.keys())
+    const advice = near === undefined ? '' : `; did you mean "${near}"?`
+    const message = `no service "${this.#service}" is known${advice}`
+    return new MeshError('TULLE_UNKNOWN_SERVICE', message, { layer: 'grpc', service: this.#service })
+  }
+
+  #closed(): MeshError {
+    return new MeshError('TULLE_CLOSED', `${this.#service}: the mesh is closed`, { layer: 'grpc' })
   }
 
   #outOfTime(cause: MeshError): MeshError {
     const message = `${this.#service}: the deadline passed while the call waited: ${cause.message}`
     return new MeshError('TULLE_DEADLINE', message, { layer: 'grpc', hint: cause.hint, cause })
   }
-
-  #resolve(): ReturnType<typeof resolveName> {
-    const { snapshot, suffixes } = this.#runtime
-    const host = `${this.#service}.${suffixes[0]}`
-    const nearest = (name: string, names: Iterable<string>): string | undefined =>
-      this.#runtime.nearest?.(name, names)
-    return resolveName(snapshot, suffixes, 'http:', host, '', nearest)
-  }
-}
-
-function closedMesh(): MeshError {
-  return new MeshError('TULLE_CLOSED', 'the mesh is closed', { layer: 'grpc' })
 }
 
 function notStarted(): MeshError {
   return new MeshError('TULLE_NOT_READY', 'the mesh was not started within the time the call had', {
     layer: 'grpc',
-    hint: 'Call mesh.start(), and await it before the first call where start-up is slow.',
+    hint: 'mesh.health() says what it waits for: a plane, a certificate, a policy, endpoints. `await mesh.start()` before the first call.',
   })
 }

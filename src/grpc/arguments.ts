@@ -6,7 +6,10 @@ import { SERVICE_NAME, SERVICE_NAME_ACCEPTS } from '../policy/schema.ts'
 export function runtimeOf(mesh: HasRuntime, where: string): Runtime {
   const runtime = (mesh as HasRuntime | undefined | null)?.[RUNTIME]
   if (runtime !== undefined) return runtime
-  throw new MeshError('TULLE_CONFIG', `${where}: mesh is not a mesh made by createMesh`, { layer: 'grpc' })
+  throw new MeshError('TULLE_CONFIG', `${where}: mesh is not a mesh made by createMesh`, {
+    layer: 'grpc',
+    hint: 'The first argument is what createMesh returned.',
+  })
 }
 
 /**

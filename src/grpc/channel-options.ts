@@ -90,5 +90,6 @@ function shared(entries: [string, unknown][]): Readonly<ChannelOptions> {
 function mistake(name: string, instead: string): MeshError {
   return new MeshError('TULLE_CONFIG', `the channel option ${name} has no effect in the mesh: ${instead}`, {
     layer: 'grpc',
+    hint: 'Message sizes, compression, keepalive, windows and the user agent are taken as grpc-js takes them.',
   })
 }

@@ -228,8 +228,9 @@ export class ExchangeIn implements GrpcInboundWire, Observer {
 
   #late(): void {
     if (this.#over || this.#gone) return
-    const message = "The caller's deadline passed before the answer."
-    const error = new MeshError('TULLE_DEADLINE', message, { layer: 'server' })
+    const message = `${this.#runtime.service} had not answered when its caller's deadline passed.`
+    const hint = 'Give the call more time, or find out what took the handler so long.'
+    const error = new MeshError('TULLE_DEADLINE', message, { layer: 'server', hint })
     this.#view?.expire(error)
     this.#scope.cancel()
     this.#transport.sendStatus(statusOfRefusal(error, true))

@@ -3,7 +3,7 @@ import type { MeshError } from '../core/errors.ts'
 import { grpcCode, grpcOfHttp } from '../core/grpc-status.ts'
 import type { Condition, Outcome, Phase } from '../core/outcome.ts'
 import { classify, outcome } from './classify.ts'
-import { transportError } from './transport-error.ts'
+import { systemCause, transportError } from './transport-error.ts'
 import { refusedOurs, speaksNoHttp2 } from './unreachable.ts'
 
 /** Where an attempt stood when its transport failed. */
@@ -105,7 +105,13 @@ export function broken(why: string, at: Standing, hint?: string): Outcome {
     condition: 'reset',
     committed: at.committed,
     unsent: false,
-    error: transportError('TULLE_RESET', `the connection to ${at.endpoint} broke: ${why}`, at, hint),
+    error: transportError(
+      'TULLE_RESET',
+      `the connection to ${at.endpoint} broke: ${why}`,
+      at,
+      hint,
+      systemCause(why),
+    ),
     phase: at.phase,
   }
 }

@@ -3,6 +3,7 @@ import type { MeshError } from '../core/errors.ts'
 import type { Clock, Random } from '../core/ports.ts'
 import type { Connection, ConnectionOwner } from './connection.ts'
 import { Reconnect } from './reconnect.ts'
+import type { Why } from './unreachable.ts'
 
 /** What waits for a connection. Told once, or taken back by `leave`. */
 export interface Passenger {
@@ -20,9 +21,9 @@ export interface Road {
   /** The next connection; or why there can be none. */
   open(options: ChannelOptions): Connection | (() => MeshError)
   /** It is made: undefined, or why it is not to be used all the same. */
-  made(connection: Connection): (() => MeshError) | undefined
+  made(connection: Connection): Why | undefined
   /** What the failure to make it means, from grpc-js's text; undefined: time was up. */
-  explain(connection: Connection, reason: string | undefined): () => MeshError
+  explain(connection: Connection, reason: string | undefined): Why
   /** It was closed, and nothing runs on it any more. */
   gone(connection: Connection): void
 }
@@ -42,7 +43,7 @@ export class Lane implements ConnectionOwner {
   readonly #waiting = new Set<Passenger>()
   #ready: Connection | undefined
   #coming: Connection | undefined
-  #failure: (() => MeshError) | undefined
+  #failure: Failure | undefined
   #disarm: () => void = nothing
 
   constructor(road: Road, options: ChannelOptions) {
@@ -57,8 +58,9 @@ export class Lane implements ConnectionOwner {
   }
 
   wait(passenger: Passenger): void {
-    if (this.#failure !== undefined) {
-      passenger.stranded(this.#failure)
+    const failure = this.#failure
+    if (failure !== undefined) {
+      passenger.stranded(() => failure.why(this.#since(failure)))
       return
     }
     this.#waiting.add(passenger)
@@ -128,15 +130,24 @@ export class Lane implements ConnectionOwner {
     connection.connect(this)
   }
 
-  #fail(connection: Connection, why: () => MeshError): void {
+  #fail(connection: Connection, why: Why): void {
     this.#disarm()
     this.#coming = undefined
     connection.close()
-    this.#failure = why
-    this.#disarm = this.#road.clock.background(this.#reconnect.failed(), () => {
+    const atMs = this.#road.clock.now()
+    const waitMs = this.#reconnect.failed()
+    this.#failure = { why, atMs, againMs: atMs + waitMs }
+    this.#disarm = this.#road.clock.background(waitMs, () => {
       this.#failure = undefined
     })
     for (const passenger of this.#all()) passenger.stranded(why)
+  }
+
+  /** An endpoint may have been back for long when a call is told of what was found before: so it is told when that was. */
+  #since({ atMs, againMs }: Failure): string {
+    const now = this.#road.clock.now()
+    if (now - atMs < WORTH_TELLING_MS) return ''
+    return ` (found ${seconds(now - atMs)} ago; the next connection is tried in ${seconds(againMs - now)})`
   }
 
   #all(): Passenger[] {
@@ -146,4 +157,13 @@ export class Lane implements ConnectionOwner {
   }
 }
 
+/** Why the last connection could not be made, until the next one is tried. */
+interface Failure {
+  readonly why: Why
+  readonly atMs: number
+  readonly againMs: number
+}
+
+const WORTH_TELLING_MS = 1000
+const seconds = (ms: number): string => `${Math.max(1, Math.round(ms / 1000))} s`
 const nothing = (): void => {}

@@ -2,13 +2,8 @@ import type { Duplex } from 'node:stream'
 import { experimental, type Server, ServerCredentials, ServerInterceptingCall } from '@grpc/grpc-js'
 import { MeshError } from '../core/errors.ts'
 import type { MtlsMode } from '../core/identity.ts'
-import {
-  type ConnectionLimits,
-  type HasRuntime,
-  type Listening,
-  RUNTIME,
-  type Runtime,
-} from '../core/runtime.ts'
+import type { ConnectionLimits, HasRuntime, Listening, Runtime } from '../core/runtime.ts'
+import { runtimeOf } from './arguments.ts'
 import { GrpcGuest } from './guest.ts'
 import { healthOf } from './health.ts'
 import { type CallClass, interceptors } from './interceptor.ts'
@@ -65,10 +60,11 @@ export const serve: Serve = servingWith({ ServerCredentials, ServerInterceptingC
 export function servingWith({ ServerCredentials, ServerInterceptingCall, experimental }: GrpcLibrary): Serve {
   const intercepting = interceptors(ServerInterceptingCall)
   return async (mesh, server, { health: names = [], ...options } = {}) => {
-    const runtime = runtimeOf(mesh)
+    const runtime = listensOf(mesh)
     checkServer(server, ServerCredentials)
     survivesEarlyResets(server)
     rememberStore(runtime.ambient)
+    checkHealth(names)
     const health = names === false ? undefined : healthOf(server)
     const guest = new GrpcGuest(runtime, health, (arrival, carrier) => {
       const plain = ServerCredentials.createInsecure()
@@ -85,15 +81,26 @@ export function servingWith({ ServerCredentials, ServerInterceptingCall, experim
 
 type Listens = Runtime & Required<Pick<Runtime, 'listen'>>
 
-function runtimeOf(mesh: HasRuntime): Listens {
-  const runtime = mesh?.[RUNTIME]
-  if (runtime === undefined)
-    throw new TypeError('serve(mesh, server): the first argument is not a mesh made by createMesh')
+function listensOf(mesh: HasRuntime): Listens {
+  const runtime = runtimeOf(mesh, 'serve(mesh, server)')
   if (runtime.listen !== undefined) return runtime as Listens
   throw new MeshError('TULLE_CONFIG', 'This mesh cannot listen for gRPC.', {
     layer: 'server',
     hint: 'It was made by another copy of tulle, an older one; `npm ls tulle` shows both.',
   })
+}
+
+function checkHealth(names: unknown): void {
+  if (names === false || (Array.isArray(names) && names.every((name) => typeof name === 'string'))) return
+  const found = JSON.stringify(names) ?? typeof names
+  throw new MeshError(
+    'TULLE_CONFIG',
+    `serve: option health: expected false or a list of names, found ${found}`,
+    {
+      layer: 'server',
+      hint: "Names are those that probes ask for, such as ['pricing.v1.Pricing'].",
+    },
+  )
 }
 
 function checkServer(server: Server, credentials: typeof ServerCredentials): void {

@@ -1,10 +1,12 @@
 import { Metadata, type StatusObject } from '@grpc/grpc-js'
 import { CODES, type CodeEntry } from '../core/codes.ts'
-import { isMeshError, type MeshError } from '../core/errors.ts'
+import { type AttemptReport, isMeshError, type MeshError } from '../core/errors.ts'
 import { type GrpcStatus, grpcCode, httpOfGrpc } from '../core/grpc-status.ts'
 
 /** Details travel in a header: nobody is served by more than this. */
 const MAX_DETAILS = 1000
+/** Beyond it what became of attempts is read from the cause. */
+const MAX_TRAIL = 5
 const NOT_PRINTABLE = /[^ -~]+/g
 const UNKNOWN = grpcCode('UNKNOWN')
 
@@ -54,14 +56,26 @@ export function faultStatus(error: MeshError): FaultStatus {
 }
 
 /** One line: what happened, what was tried, what to do. */
-function detailsOf({ message, attempts, hint }: MeshError): string {
-  const tried = attempts.map(({ endpoint, phase, cause }) => `${endpoint ?? 'nobody'} ${phase} ${cause}`)
-  const trail = tried.length === 0 ? '' : ` (tried ${tried.join(', ')})`
-  const stop = trail === '' && /[.?!]$/.test(message) ? '' : '.'
-  const line = `${message}${trail}${stop} ${hint}`.replace(NOT_PRINTABLE, (run) =>
+function detailsOf({ message, endpoint, attempts, hint }: MeshError): string {
+  const stop = /[.?!]$/.test(message) ? '' : '.'
+  const line = `${message}${stop}${trailOf(attempts, endpoint)} ${hint}`.replace(NOT_PRINTABLE, (run) =>
     run.trim() === '' ? ' ' : '?',
   )
   return line.length <= MAX_DETAILS ? line : `${line.slice(0, MAX_DETAILS - 3)}...`
+}
+
+/** What the message does not say yet: nothing where there was one attempt, their number where all were alike. */
+function trailOf(attempts: readonly AttemptReport[], told: string | undefined): string {
+  if (attempts.length < 2) return ''
+  const times = new Map<string, number>()
+  for (const { endpoint = 'no endpoint', phase, cause } of attempts) {
+    const what = `${endpoint} ${phase} ${cause}`
+    times.set(what, (times.get(what) ?? 0) + 1)
+  }
+  if (times.size === 1 && attempts[0]?.endpoint === told) return ` All ${attempts.length} attempts ended so.`
+  const parts = [...times].map(([what, n]) => (n === 1 ? what : `${n} times ${what}`))
+  const more = parts.length > MAX_TRAIL ? ` and ${parts.length - MAX_TRAIL} others` : ''
+  return ` Attempts: ${parts.slice(0, MAX_TRAIL).join(', ')}${more}.`
 }
 
 interface MaybeStatus {

@@ -10,6 +10,25 @@ export interface Place {
   readonly endpoint: string
 }
 
+/** The system's own word for a failure, as the cause of an error: `code` is `ECONNREFUSED` and its like. */
+export class SystemError extends Error {
+  override readonly name: string = 'SystemError'
+  readonly code: string
+
+  constructor(code: string, text: string) {
+    super(text)
+    this.code = code
+  }
+}
+
+const SYSTEM = /\bE(?!RR)(?:AI_)?[A-Z0-9]{3,}\b/
+
+/** grpc-js passes on texts alone: what of the system is in one, once for all who are told. */
+export function systemCause(text: string): SystemError | undefined {
+  const code = SYSTEM.exec(text)?.[0]
+  return code === undefined ? undefined : new SystemError(code, text)
+}
+
 /** A fault of the transport. Without a stack: one that begins at a socket event tells nothing, and these come in storms. */
 export function transportError(
   code: Code,

@@ -203,6 +203,7 @@ function passed(call: Call<unknown>, rule: Rule, ms: number): MeshError {
 }
 
 function sentence(call: Call<unknown>, rule: Rule, ms: number): string {
+  if (rule === 'call' && ms === 0) return "the call's own timeout had passed before the call was made"
   if (rule === 'call') return `not finished within ${ms} ms (the call's own timeout)`
   if (rule === 'route') return `not finished within ${ms} ms (the timeout of route ${call.route.name})`
   if (rule === 'built-in' && call.covers === 'sent')

@@ -20,7 +20,7 @@ import type { Cleanup } from '../kit/process.ts'
 import type { Mesh } from '../kit/setting.ts'
 import { serveTls } from '../kit/tls-server.ts'
 
-const { OK, UNAVAILABLE, UNIMPLEMENTED, RESOURCE_EXHAUSTED, UNKNOWN, PERMISSION_DENIED, INTERNAL } = status
+const { OK, UNAVAILABLE, UNIMPLEMENTED, RESOURCE_EXHAUSTED, UNKNOWN, PERMISSION_DENIED } = status
 const MB = 1_000_000
 
 /** What a call of `service` ends with. */
@@ -93,7 +93,7 @@ test('a server that speaks HTTP/1.1 is said to', async (t) => {
   const setting = await startGrpcSetting(t, { servers: 0, also })
   const { code, details } = await setting.caller.ask({ timeoutMs: 8000 })
   t.diagnostic(details)
-  assert.equal(code, INTERNAL)
+  assert.equal(code, UNAVAILABLE, 'as plain grpc-js has it')
   assert.match(details, /does not speak HTTP\/2/)
   assert.match(details, /HTTP\/1\.1/)
   assert.match(details, new RegExp(also[0]!))
@@ -129,7 +129,7 @@ test('FAULTS 42: plaintext to a strict listener ends with an error that says so,
   await web.start()
   const { code, details } = await ask(t, web)
   t.diagnostic(details)
-  assert.equal(code, INTERNAL)
+  assert.equal(code, UNAVAILABLE)
   assert.match(details, /TLS/)
   assert.match(details, new RegExp(server.address))
   assert.equal(server.executions.length, 0)

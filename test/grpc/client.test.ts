@@ -284,7 +284,7 @@ describe('client', () => {
     const mesh = meshOf(t, ['127.0.0.1:1'])
     const seen = await observe(client(mesh, Pricing, 'prizing'), 'watch')
     assert.equal(seen.status?.code, status.UNAVAILABLE)
-    assert.match(seen.status?.details ?? '', /no service "prizing" is known; did you mean pricing/)
+    assert.match(seen.status?.details ?? '', /no service "prizing" is known; did you mean "pricing"/)
   })
 })
 

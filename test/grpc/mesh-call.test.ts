@@ -184,7 +184,7 @@ describe('the end', () => {
     assert.equal((all.hearer.status as { cause?: unknown } | undefined)?.cause, error)
     assert.equal(error.policyVersion, '1')
     assert.equal(error.attempts.length, 1)
-    assert.match(all.hearer.status?.details ?? '', /tried 10\.0\.0\.1:50051 connect ECONNREFUSED/)
+    assert.match(all.hearer.status?.details ?? '', /no connection to 10\.0\.0\.1:50051: ECONNREFUSED\. \S/)
   })
 
   test('an end without a status and without an error is an error, not a call that hangs', async () => {

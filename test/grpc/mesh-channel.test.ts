@@ -124,7 +124,7 @@ describe('a service nobody knows', () => {
     await settled()
     assert.equal(hearer.status?.code, status.UNAVAILABLE)
     assert.equal(codeOf(hearer), 'TULLE_UNKNOWN_SERVICE')
-    assert.match(hearer.status?.details ?? '', /no service "ordres" is known; did you mean orders/)
+    assert.match(hearer.status?.details ?? '', /no service "ordres" is known; did you mean "orders"/)
   })
 
   test('may have just begun to listen', async () => {

@@ -109,7 +109,7 @@ test('a server of nobody, or of a copy that is too old, is refused by name', asy
     [{ addService: () => {} }, /1\.12\.6 or newer/],
   ] as const)
     await assert.rejects(serve(mesh, server as never), { code: 'TULLE_CONFIG', hint })
-  await assert.rejects(serve({} as never, new newest.Server()), TypeError)
+  await assert.rejects(serve({} as never, new newest.Server()), { code: 'TULLE_CONFIG' })
   await assert.rejects(
     serve({ [RUNTIME]: { ...runtime, listen: undefined } } as never, new newest.Server()),
     {
@@ -120,6 +120,11 @@ test('a server of nobody, or of a copy that is too old, is refused by name', asy
     code: 'TULLE_CONFIG',
     message: /prot is not an option/,
   })
+  for (const health of ['pricing.v1.Pricing', [1], null, true])
+    await assert.rejects(serve(mesh, new newest.Server(), { health } as never), {
+      code: 'TULLE_CONFIG',
+      message: /option health: expected false or a list of names/,
+    })
 })
 
 test('a server of another copy of grpc-js is refused by name, not at the first connection', async () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Metadata, status } from '@grpc/grpc-js'
 import fc from 'fast-check'
 import { CODES, type Code } from '../../src/core/codes.ts'
-import { MeshError } from '../../src/core/errors.ts'
+import { type AttemptReport, MeshError } from '../../src/core/errors.ts'
 import { httpStatusOf, statusOf } from '../../src/grpc/status.ts'
 
 test('every error of the mesh has the status of docs/errors.md in both protocols', () => {
@@ -14,18 +14,35 @@ test('every error of the mesh has the status of docs/errors.md in both protocols
   }
 })
 
+const refused = (...endpoints: (string | undefined)[]): AttemptReport[] =>
+  endpoints.map((endpoint) => ({ endpoint, phase: 'connect', ms: 1, cause: 'ECONNREFUSED' }))
+
+function told(attempts: readonly AttemptReport[]): string {
+  const details = { hint: 'Is it listening?', endpoint: '10.0.0.1:1' }
+  const error = new MeshError('TULLE_CONNECT', 'orders: no connection', details)
+  error.attempts = attempts
+  return statusOf(error).details
+}
+
 test('details are one line: what happened, what was tried, what to do', () => {
-  const error = new MeshError('TULLE_CONNECT', 'orders: no connection', { hint: 'Is it listening?' })
-  error.attempts = [
-    { endpoint: '10.0.0.1:1', phase: 'connect', ms: 1, cause: 'ECONNREFUSED' },
-    { endpoint: undefined, phase: 'queue', ms: 1, cause: 'TULLE_CLOSED' },
-  ]
   assert.equal(
-    statusOf(error).details,
-    'orders: no connection (tried 10.0.0.1:1 connect ECONNREFUSED, nobody queue TULLE_CLOSED). Is it listening?',
+    told([...refused('10.0.0.2:1', '10.0.0.1:1', '10.0.0.2:1'), ...refused(undefined)]),
+    'orders: no connection. Attempts: 2 times 10.0.0.2:1 connect ECONNREFUSED, 10.0.0.1:1 connect ECONNREFUSED, no endpoint connect ECONNREFUSED. Is it listening?',
   )
   const question = new MeshError('TULLE_UNKNOWN_SERVICE', 'did you mean orders?', { hint: 'Look.' })
   assert.equal(statusOf(question).details, 'did you mean orders? Look.')
+})
+
+test('details say nothing twice: one attempt is the message, and attempts that are alike are a number', () => {
+  const [one, other] = ['10.0.0.1:1', '10.0.0.2:1']
+  assert.equal(told(refused(one)), 'orders: no connection. Is it listening?')
+  assert.equal(
+    told(refused(one, one, one)),
+    'orders: no connection. All 3 attempts ended so. Is it listening?',
+  )
+  assert.match(told(refused(other, other)), /Attempts: 2 times 10\.0\.0\.2:1 connect ECONNREFUSED\./)
+  const many = refused(...Array.from({ length: 11 }, (_, i) => `10.0.0.${i}:1`))
+  assert.match(told(many), /10\.0\.0\.4:1 connect ECONNREFUSED and 6 others\. Is it listening\?$/)
 })
 
 test('details are printable and of bounded length, whatever the message is', () => {
