@@ -22,6 +22,8 @@ export interface ServiceState {
   readonly endpoints: readonly EndpointState[]
   /** Those of them that calls of this protocol may be picked for; undefined: all. */
   speaking?(protocol: 'http' | 'grpc'): readonly EndpointState[]
+  /** True while ejection is ignored because too few endpoints would be left; undefined: it never is. */
+  readonly panic?: boolean
   /** True once a first endpoint set has arrived, an empty one included. */
   readonly ready: boolean
   /** Runs `fn` once, synchronously when the first set arrives. Returns the removal. */

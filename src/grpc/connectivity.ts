@@ -1,90 +1,162 @@
-import { connectivityState, type Deadline } from '@grpc/grpc-js'
+import { type ChannelOptions, connectivityState, type Deadline } from '@grpc/grpc-js'
+import type { ServicePlan } from '../core/plan.ts'
 import type { Runtime } from '../core/runtime.ts'
+import type { ServiceState } from '../core/service.ts'
 import { deadlineMs } from './parent.ts'
-
-/** How often a watch looks by itself, in milliseconds: a name may become known without an event. */
-const LOOK_AGAIN_MS = 1000
+import { reachOf } from './reach.ts'
+import { Search, type Searcher } from './search.ts'
 
 /** What is told when the state has changed, or an error when the time was up first. */
 type Told = (error?: Error) => void
 
-/**
- * The connectivity of a channel as far as a mesh has one: ready where the service has an endpoint. Connections are the
- * endpoints' own, made at the first call, and no state of this channel.
- *
- *     IDLE → CONNECTING (the mesh starts, or the first endpoints are awaited) → READY ⇄ TRANSIENT_FAILURE (none)
- *     any → SHUTDOWN (the channel or the mesh was closed)
- */
-export class Connectivity {
-  readonly #runtime: Runtime
-  readonly #service: string
-  readonly #watches = new Set<() => void>()
-  #closed = false
+interface Watch {
+  readonly from: connectivityState
+  finish(error?: Error): void
+}
 
-  constructor(runtime: Runtime, service: string) {
-    this.#runtime = runtime
-    this.#service = service
+/** What may change the state without a change of any connection. */
+const EVENTS = ['state', 'endpoints', 'policy-applied', 'ejected', 'readmitted', 'panic'] as const
+
+/**
+ * The connectivity of a channel, as grpc-js means it, over the endpoints of its service that speak gRPC:
+ *
+ * READY: there is a connection to one of them that calls may go to. Others get theirs with their first call.
+ * CONNECTING: none yet, and one is being made; or the mesh starts, or the endpoints are not known yet.
+ * TRANSIENT_FAILURE: to none of them a connection could be made, or there is none, or nobody knows the name; until one
+ * is made. It is tried again with back-off.
+ * IDLE: nobody has asked, or the last connection was closed.
+ * SHUTDOWN: the channel or the mesh is closed.
+ *
+ * Asked to connect it connects one endpoint, not all. Connections are the mesh's: those that calls have made count.
+ */
+export class Connectivity implements Searcher {
+  readonly runtime: Runtime
+  readonly name: string
+  readonly options: Readonly<ChannelOptions>
+  readonly #plan: () => ServicePlan | undefined
+  readonly #watches = new Set<Watch>()
+  #search: Search | undefined
+  #closed = false
+  /** Undefined: nobody waits, and nothing is searched. */
+  #deafen: (() => void)[] | undefined
+  #heard: ServiceState | undefined
+  #deafenService: () => void = nothing
+
+  constructor(
+    runtime: Runtime,
+    name: string,
+    plan: () => ServicePlan | undefined,
+    options: Readonly<ChannelOptions>,
+  ) {
+    this.runtime = runtime
+    this.name = name
+    this.options = options
+    this.#plan = plan
   }
 
   get closed(): boolean {
     return this.#closed
   }
 
-  /** @param tryToConnect starts the mesh where nobody has */
+  get watched(): boolean {
+    return this.#watches.size > 0
+  }
+
+  service(): ServiceState | undefined {
+    const plan = this.#plan()
+    return plan && this.runtime.endpoints(plan.service)
+  }
+
+  /**
+   * The state before anything is done about it, as grpc-js gives it.
+   * @param tryToConnect connects one endpoint where no connection is there; starts the mesh where nobody has
+   */
   state(tryToConnect: boolean): connectivityState {
-    const { state } = this.#runtime
-    if (this.#closed || state === 'closed') return connectivityState.SHUTDOWN
-    if (tryToConnect && state === 'idle') this.#runtime.whenReady().catch(FAILS_AGAIN_IN_EVERY_CALL)
-    if (this.#runtime.state === 'idle') return connectivityState.IDLE
-    if (this.#runtime.state === 'starting') return connectivityState.CONNECTING
-    const service = this.#runtime.endpoints(this.#service)
-    if (service === undefined) return connectivityState.TRANSIENT_FAILURE
-    if (!service.ready) return connectivityState.CONNECTING
-    return service.endpoints.length > 0 ? connectivityState.READY : connectivityState.TRANSIENT_FAILURE
+    const state = this.#state()
+    if (!tryToConnect || state === connectivityState.READY || state === connectivityState.SHUTDOWN)
+      return state
+    this.#searching.ask()
+    this.changed()
+    return state
   }
 
   /** Runs `told` once: when the state is another than `from`, or with an error at the deadline. */
   watch(from: connectivityState, deadline: Deadline, told: Told): void {
-    if (this.#closed) throw new Error('Channel has been shut down')
-    const { clock, events } = this.#runtime
-    const undo: (() => void)[] = []
-    const finish = (error?: Error): void => {
-      if (!this.#watches.delete(look)) return
-      for (const one of undo) one()
-      process.nextTick(told, error)
+    if (this.#state() === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
+    const { clock } = this.runtime
+    const leftMs = deadlineMs(deadline) - this.runtime.wall()
+    let disarm = nothing
+    const watch: Watch = {
+      from,
+      finish: (error) => {
+        disarm()
+        this.#watches.delete(watch)
+        process.nextTick(told, error)
+      },
     }
-    const look = (): void => {
-      if (this.state(false) !== from) finish()
+    this.#watches.add(watch)
+    if (!(leftMs > 0)) watch.finish(tooLate())
+    else if (leftMs <= FAR_MS)
+      disarm = clock.after(leftMs, () => {
+        watch.finish(tooLate())
+        this.changed()
+      })
+    this.changed()
+  }
+
+  readonly changed = (): void => {
+    this.#listen()
+    if (!this.#closed) this.#search?.advance()
+    if (this.#watches.size > 0) {
+      const state = this.#state()
+      for (const watch of [...this.#watches]) if (watch.from !== state) watch.finish()
     }
-    let disarmLook = (): void => {}
-    const lookAgain = (): void => {
-      disarmLook = clock.after(LOOK_AGAIN_MS, lookAgain)
-      look()
-    }
-    this.#watches.add(look)
-    const leftMs = deadlineMs(deadline) - this.#runtime.wall()
-    if (!(leftMs > 0)) {
-      finish(tooLate())
-      return
-    }
-    undo.push(events.on('state', look), events.on('endpoints', look), events.on('policy-applied', look))
-    const ready = this.#runtime.endpoints(this.#service)?.onReady(look)
-    if (ready !== undefined) undo.push(ready)
-    if (leftMs <= FAR_MS) undo.push(clock.after(leftMs, () => finish(tooLate())))
-    undo.push(() => disarmLook())
-    lookAgain()
+    if (!this.watched) this.#search?.pause()
+    this.#listen()
   }
 
   close(): void {
     this.#closed = true
-    for (const look of [...this.#watches]) look()
+    this.changed()
+  }
+
+  get #searching(): Search {
+    this.#search ??= new Search(this)
+    return this.#search
+  }
+
+  #state(): connectivityState {
+    if (this.#closed || this.runtime.state === 'closed') return connectivityState.SHUTDOWN
+    return this.#searching.state()
+  }
+
+  /** Only as long as there is something to hear for. */
+  #listen(): void {
+    const over = this.#closed || this.runtime.state === 'closed'
+    if (over) this.#search?.stop()
+    const needed = !over && (this.watched || this.#search?.underWay === true)
+    if (needed) {
+      const { events } = this.runtime
+      this.#deafen ??= EVENTS.map((name) => events.on(name, this.changed))
+      this.#listenTo(this.runtime.state === 'idle' ? undefined : this.service())
+    } else if (this.#deafen !== undefined) {
+      for (const one of this.#deafen) one()
+      this.#deafen = undefined
+      this.#listenTo(undefined)
+    }
+  }
+
+  #listenTo(service: ServiceState | undefined): void {
+    if (service === this.#heard) return
+    this.#deafenService()
+    this.#deafenService = nothing
+    this.#heard = service
+    if (service !== undefined) this.#deafenService = service.slot(reachOf).onChange(this.changed)
   }
 }
 
 /** The longest a timer can wait, in milliseconds. */
 const FAR_MS = 2_147_483_647
 
-/** A start that fails is told to the calls; a state has no errors. */
-const FAILS_AGAIN_IN_EVERY_CALL = (): void => {}
-
+const nothing = (): void => {}
 const tooLate = (): Error => new Error('Deadline passed without connectivity state change')

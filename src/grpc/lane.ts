@@ -2,6 +2,7 @@ import type { ChannelOptions } from '@grpc/grpc-js'
 import type { MeshError } from '../core/errors.ts'
 import type { Clock, Random } from '../core/ports.ts'
 import type { Connection, ConnectionOwner } from './connection.ts'
+import type { Standing } from './reach.ts'
 import { Reconnect } from './reconnect.ts'
 import type { Why } from './unreachable.ts'
 
@@ -37,6 +38,8 @@ export interface Road {
  * While connecting calls wait; while backing off they end at once with what the last failure was.
  */
 export class Lane implements ConnectionOwner {
+  /** How far this is, for who asks without a call. */
+  readonly standing: Standing
   readonly #road: Road
   readonly #options: ChannelOptions
   readonly #reconnect: Reconnect
@@ -46,9 +49,10 @@ export class Lane implements ConnectionOwner {
   #failure: Failure | undefined
   #disarm: () => void = nothing
 
-  constructor(road: Road, options: ChannelOptions) {
+  constructor(road: Road, options: ChannelOptions, standing: Standing) {
     this.#road = road
     this.#options = options
+    this.standing = standing
     this.#reconnect = new Reconnect(road.random)
   }
 
@@ -71,11 +75,19 @@ export class Lane implements ConnectionOwner {
     this.#waiting.delete(passenger)
   }
 
+  /** Makes a connection ahead of the calls. @returns false where there can be none */
+  connect(): boolean {
+    if (this.#ready === undefined && this.#coming === undefined && this.#failure === undefined)
+      this.#connect()
+    return this.standing.stage !== 'idle'
+  }
+
   /** The next call gets another connection. What runs, runs on. */
   retire(): void {
     const connection = this.#ready
     this.#ready = undefined
     connection?.close()
+    if (connection !== undefined) this.standing.enter('idle')
   }
 
   /** Nothing waits here, or will. */
@@ -97,6 +109,7 @@ export class Lane implements ConnectionOwner {
     this.#coming = undefined
     this.#ready = connection
     this.#reconnect.succeeded()
+    this.standing.enter('ready')
     for (const passenger of this.#all()) {
       // What one of them does may have retired it.
       if (this.#ready === connection) passenger.board(connection)
@@ -109,8 +122,10 @@ export class Lane implements ConnectionOwner {
   }
 
   lost(connection: Connection): void {
-    if (this.#ready === connection) this.#ready = undefined
+    const last = this.#ready === connection
+    if (last) this.#ready = undefined
     connection.close()
+    if (last) this.standing.enter('idle')
   }
 
   gone(connection: Connection): void {
@@ -124,6 +139,7 @@ export class Lane implements ConnectionOwner {
       return
     }
     this.#coming = connection
+    this.standing.enter('connecting')
     this.#disarm = this.#road.clock.after(this.#road.timeoutMs(), () =>
       this.#fail(connection, this.#road.explain(connection, undefined)),
     )
@@ -139,7 +155,9 @@ export class Lane implements ConnectionOwner {
     this.#failure = { why, atMs, againMs: atMs + waitMs }
     this.#disarm = this.#road.clock.background(waitMs, () => {
       this.#failure = undefined
+      this.standing.enter('idle')
     })
+    this.standing.enter('resting')
     for (const passenger of this.#all()) passenger.stranded(why)
   }
 

@@ -7,12 +7,12 @@ import { transportOptions } from './transport-options.ts'
  * they do in grpc-js. Nearly always there is one.
  */
 export class Lanes {
-  readonly #make: (options: ChannelOptions) => Lane
-  readonly #byText = new Map<string, Lane>()
+  readonly #make: (options: ChannelOptions, name: string) => Lane
+  readonly #byName = new Map<string, Lane>()
   #given: Readonly<ChannelOptions> | undefined
   #last: Lane | undefined
 
-  constructor(make: (options: ChannelOptions) => Lane) {
+  constructor(make: (options: ChannelOptions, name: string) => Lane) {
     this.#make = make
   }
 
@@ -20,11 +20,11 @@ export class Lanes {
   of(given: Readonly<ChannelOptions>): Lane {
     if (given === this.#given && this.#last !== undefined) return this.#last
     const options = transportOptions(given)
-    const text = JSON.stringify(Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1)))
-    let lane = this.#byText.get(text)
+    const name = nameOf(options)
+    let lane = this.#byName.get(name)
     if (lane === undefined) {
-      lane = this.#make(options)
-      this.#byText.set(text, lane)
+      lane = this.#make(options, name)
+      this.#byName.set(name, lane)
     }
     this.#given = given
     this.#last = lane
@@ -32,6 +32,14 @@ export class Lanes {
   }
 
   all(): Iterable<Lane> {
-    return this.#byText.values()
+    return this.#byName.values()
   }
 }
+
+/** Under which the lanes of all endpoints for channels with these options are found. */
+export function laneName(given: Readonly<ChannelOptions>): string {
+  return nameOf(transportOptions(given))
+}
+
+const nameOf = (options: ChannelOptions): string =>
+  JSON.stringify(Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1)))

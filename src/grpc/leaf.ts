@@ -1,3 +1,4 @@
+import type { ChannelOptions } from '@grpc/grpc-js'
 import type { Attempt } from '../core/attempt.ts'
 import { Credentials } from '../core/credentials.ts'
 import type { EndpointState } from '../core/endpoint.ts'
@@ -5,11 +6,13 @@ import { type MeshError, stormError } from '../core/errors.ts'
 import { type Cancel, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
 import type { Leaf, LeafFactory, TransportDeps } from '../core/leaf.ts'
 import { refusal } from '../core/outcome.ts'
+import type { Clock } from '../core/ports.ts'
 import { protectionOf } from '../policy/protection.ts'
 import { unreachable } from './fault.ts'
 import { Lane } from './lane.ts'
 import { Lanes } from './lanes.ts'
 import { GrpcLink, type Journey } from './link.ts'
+import { type Connectable, doorOf, reachOf } from './reach.ts'
 import { SecureWay } from './secure-way.ts'
 import { PlainWay, type Way } from './way.ts'
 import type { GrpcWire } from './wire.ts'
@@ -33,8 +36,10 @@ export function createGrpcLeafFactory(deps: TransportDeps): LeafFactory {
   }
 }
 
-class GrpcLeaf implements Leaf {
+class GrpcLeaf implements Leaf, Connectable {
   readonly #endpoint: EndpointState
+  readonly #clock: Clock
+  readonly #door: { leaf: Connectable | undefined }
   readonly #running = new Set<GrpcLink>()
   readonly #lanes: Lanes
   readonly #journey: Journey
@@ -44,8 +49,12 @@ class GrpcLeaf implements Leaf {
 
   constructor(endpoint: EndpointState, deps: TransportDeps, makeWay: (lanes: Lanes) => Way) {
     this.#endpoint = endpoint
+    this.#clock = deps.clock
+    this.#door = endpoint.slot(doorOf)
+    this.#door.leaf = this
     this.#journey = { clock: deps.clock, running: this.#running, emptied: () => this.#emptied() }
-    this.#lanes = new Lanes((options) => new Lane(this.#way, options))
+    const reach = endpoint.service.slot(reachOf)
+    this.#lanes = new Lanes((options, name) => new Lane(this.#way, options, reach.enter(endpoint, name)))
     this.#way = makeWay(this.#lanes)
   }
 
@@ -61,8 +70,13 @@ class GrpcLeaf implements Leaf {
     return (reason) => link.cancel(reason)
   }
 
+  connect(options: Readonly<ChannelOptions>): boolean {
+    if (this.#closed || this.#way.refusal(this.#clock.now()) !== undefined) return false
+    return this.#lanes.of(options).connect()
+  }
+
   async close(): Promise<void> {
-    this.#closed = true
+    this.#shut()
     if (this.#running.size > 0)
       await new Promise<void>((resolve) => {
         this.#emptied = resolve
@@ -71,9 +85,16 @@ class GrpcLeaf implements Leaf {
   }
 
   destroy(): void {
-    this.#closed = true
+    this.#shut()
     for (const link of [...this.#running]) link.cut('cut, the mesh is closed')
     this.#end()
+  }
+
+  /** No call comes in any more, so what connections there are reach nobody. */
+  #shut(): void {
+    this.#closed = true
+    if (this.#door.leaf === this) this.#door.leaf = undefined
+    for (const lane of this.#lanes.all()) lane.standing.leave()
   }
 
   #end(): void {

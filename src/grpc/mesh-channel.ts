@@ -45,7 +45,7 @@ export class MeshChannel implements ChannelInterface, CallOrigin {
     this.target = `tulle:///${service}`
     this.#authority = options['grpc.default_authority'] ?? `${service}.${runtime.suffixes[0]}`
     this.#admission = new Admission(runtime, service)
-    this.#connectivity = new Connectivity(runtime, service)
+    this.#connectivity = new Connectivity(runtime, service, () => this.#admission.plan(), this.channelOptions)
   }
 
   createCall(
