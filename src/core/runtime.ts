@@ -144,6 +144,8 @@ export interface ConnectionLimits {
   readonly maxConnections?: number | undefined
   /** Open connections of one remote address. Default 1,024. */
   readonly maxConnectionsPerPeer?: number | undefined
+  /** Bytes of one call's headers, of which guests see to themselves; more are refused. Default 16 KiB; 0: as many as come. */
+  readonly maxHeaderBytes?: number | undefined
 }
 
 /** A connection that was let in. */

@@ -28,6 +28,8 @@ export interface Carrier {
   readonly hop: Hop<GrpcInboundCall>
   /** Anybody may come in, so nobody's word about deadlines, attempts and baggage is the mesh's. */
   readonly open: boolean
+  /** Of one call's metadata; 0: as many as come. */
+  readonly maxHeaderBytes: number
   caller(): PeerIdentity | MeshError
   began(): void
   /** The transport has done with the call. */
@@ -86,7 +88,8 @@ export class ExchangeIn implements GrpcInboundWire, Observer {
       this.#carrier.goAway()
       return
     }
-    const read = readMetadata(metadata, this.#transport.getHost(), this.#carrier.open)
+    const { open, maxHeaderBytes } = this.#carrier
+    const read = readMetadata(metadata, this.#transport.getHost(), open, maxHeaderBytes)
     if (isMeshError(read)) this.#refuse(read, caller)
     else this.#enter(metadata, read, caller)
   }

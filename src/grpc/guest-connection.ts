@@ -11,6 +11,7 @@ import type { GrpcInboundCall } from './inbound-call.ts'
 export class GrpcConnection implements Carrier {
   readonly runtime: Runtime
   readonly hop: Hop<GrpcInboundCall>
+  readonly maxHeaderBytes: number
   readonly #guest: GrpcGuest
   readonly #arrival: Arrival
   readonly #injector: ConnectionInjector
@@ -19,6 +20,7 @@ export class GrpcConnection implements Carrier {
   constructor(guest: GrpcGuest, arrival: Arrival, inject: Inject) {
     this.runtime = guest.runtime
     this.hop = guest.hop
+    this.maxHeaderBytes = guest.maxHeaderBytes
     this.#guest = guest
     this.#arrival = arrival
     this.#injector = inject(arrival, this)

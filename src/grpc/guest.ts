@@ -6,6 +6,7 @@ import type { Carrier } from './exchange-in.ts'
 import { GrpcConnection } from './guest-connection.ts'
 import type { GrpcHealth } from './health.ts'
 import type { GrpcInboundCall, GrpcInboundWire } from './inbound-call.ts'
+import { MAX_HEADER_BYTES } from './metadata-in.ts'
 
 /**
  * How long connections whose callers do not close them may stay after the last call, in milliseconds: what has been
@@ -20,6 +21,7 @@ export type Inject = (arrival: Arrival, carrier: Carrier) => ConnectionInjector
 export class GrpcGuest implements Guest {
   readonly runtime: Runtime
   readonly hop: Hop<GrpcInboundCall>
+  readonly maxHeaderBytes: number
   readonly #health: GrpcHealth | undefined
   readonly #inject: Inject
   readonly #connections = new Set<GrpcConnection>()
@@ -29,11 +31,17 @@ export class GrpcGuest implements Guest {
   #rested: (() => void) | undefined
   #disarm: (() => void) | undefined
 
-  constructor(runtime: Runtime, health: GrpcHealth | undefined, inject: Inject) {
+  constructor(
+    runtime: Runtime,
+    health: GrpcHealth | undefined,
+    inject: Inject,
+    maxHeaderBytes = MAX_HEADER_BYTES,
+  ) {
     this.runtime = runtime
     this.hop = insideOf(runtime)
     this.#health = health
     this.#inject = inject
+    this.maxHeaderBytes = maxHeaderBytes
   }
 
   /** Connections that are open. */

@@ -8,6 +8,11 @@ const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts'
 const MILLISECONDS = /^\d{1,10}$/
 const NONE: readonly string[] = Object.freeze([])
 
+/** What other implementations of gRPC take at most (its core's `grpc.absolute_max_metadata_size`), and `mesh.serve` too. */
+export const MAX_HEADER_BYTES = 16 * 1024
+/** What a header counts beside its name and value (RFC 9113, 6.5.2). */
+const HEADER_OVERHEAD = 32
+
 /** What the mesh itself reads of an inbound call's metadata. */
 export interface MetadataIn {
   readonly traceparent: readonly string[]
@@ -24,15 +29,24 @@ export interface MetadataIn {
  *
  * @param authority as the transport understood it
  * @param stranger anybody may come in here, so deadlines, attempts and baggage are nobody's word
- * @returns TULLE_BAD_REQUEST where there is more than one reading
+ * @param maxBytes of all names and values; what is beyond is not kept as long as its caller likes. 0: as many as come
+ * @returns TULLE_BAD_REQUEST where there is more than one reading, TULLE_HEADERS_TOO_LARGE
  */
 export function readMetadata(
   metadata: Metadata,
   authority: string | undefined,
   stranger: boolean,
+  maxBytes = MAX_HEADER_BYTES,
 ): MetadataIn | MeshError {
   const reading: Reading = { ...NOTHING }
-  for (const name of Object.keys(metadata.getMap())) {
+  const names = Object.keys(metadata.getMap())
+  if (maxBytes > 0 && tooLarge(metadata, names, maxBytes)) {
+    for (const name of names) metadata.remove(name)
+    return new MeshError('TULLE_HEADERS_TOO_LARGE', `The metadata is larger than ${maxBytes} bytes.`, {
+      layer: 'canonical',
+    })
+  }
+  for (const name of names) {
     switch (name) {
       case TRACEPARENT:
         reading.traceparent = texts(metadata, name)
@@ -69,6 +83,13 @@ const NOTHING: MetadataIn = Object.freeze({
   timeoutMs: undefined,
   previousAttempts: undefined,
 })
+
+function tooLarge(metadata: Metadata, names: readonly string[], maxBytes: number): boolean {
+  let bytes = 0
+  for (const name of names)
+    for (const value of metadata.get(name)) bytes += HEADER_OVERHEAD + name.length + value.length
+  return bytes > maxBytes
+}
 
 const texts = (metadata: Metadata, name: string): readonly string[] => metadata.get(name).map(String)
 

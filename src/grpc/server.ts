@@ -4,7 +4,7 @@ import { MeshError } from '../core/errors.ts'
 import type { MtlsMode } from '../core/identity.ts'
 import type { ConnectionLimits, HasRuntime, Listening, Runtime } from '../core/runtime.ts'
 import { runtimeOf } from './arguments.ts'
-import { GrpcGuest } from './guest.ts'
+import { GrpcGuest, type Inject } from './guest.ts'
 import { healthOf } from './health.ts'
 import { type CallClass, interceptors } from './interceptor.ts'
 import { rememberStore } from './mesh-of.ts'
@@ -66,13 +66,14 @@ export function servingWith({ ServerCredentials, ServerInterceptingCall, experim
     rememberStore(runtime.ambient)
     checkHealth(names)
     const health = names === false ? undefined : healthOf(server)
-    const guest = new GrpcGuest(runtime, health, (arrival, carrier) => {
+    const inject: Inject = (arrival, carrier) => {
       const plain = ServerCredentials.createInsecure()
       const credentials = experimental.createServerCredentialsWithInterceptors(plain, [intercepting(carrier)])
       const injector = server.createConnectionInjector(credentials)
       injector.injectConnection(arrival.socket as Duplex)
       return injector
-    })
+    }
+    const guest = new GrpcGuest(runtime, health, inject, options.limits?.maxHeaderBytes)
     const listening = await runtime.listen({ ...options, protocol: 'grpc', alpn: ['h2'] }, guest)
     guest.opens(names === false ? [] : names)
     return listening

@@ -37,7 +37,7 @@ const OPTIONS: Readonly<Record<string, Accepted>> = {
 }
 
 const { paths: _, ...LISTEN_OPTIONS } = OPTIONS
-const CONNECTION_LIMITS = ['handshakeTimeoutMs', 'maxConnections', 'maxConnectionsPerPeer']
+const CONNECTION_LIMITS = ['handshakeTimeoutMs', 'maxConnections', 'maxConnectionsPerPeer', 'maxHeaderBytes']
 
 /**
  * Refuses options that would otherwise mean nothing, or fail somewhere else.

@@ -97,3 +97,21 @@ test('whatever comes in, nothing that speaks for an identity or the mesh is left
     { numRuns: 1000 },
   )
 })
+
+test('metadata counts as HTTP/2 counts headers; past the limit it is refused, and not kept', () => {
+  const size = 'x-a'.length + 32
+  for (const [values, limit, fits] of [
+    [['x'.repeat(1000 - size)], 1000, true],
+    [['x'.repeat(1001 - size)], 1000, false],
+    [['x'.repeat(500 - size), 'x'.repeat(501 - size)], 1000, false],
+    [['x'.repeat(100_000)], 0, true],
+    [['x'.repeat(16 * 1024)], undefined, false],
+    [['x'.repeat(16 * 1024 - size)], undefined, true],
+  ] as const) {
+    const given = metadata(values.map((value) => ['x-a', value] as const))
+    const reading = readMetadata(given, 'pricing.mesh', false, limit)
+    assert.equal(isMeshError(reading), !fits)
+    if (isMeshError(reading)) assert.equal(reading.code, 'TULLE_HEADERS_TOO_LARGE')
+    assert.equal(given.get('x-a').length, fits ? values.length : 0)
+  }
+})

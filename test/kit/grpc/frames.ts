@@ -37,6 +37,11 @@ export function headerBlock(headers: readonly (readonly [name: string, value: st
   return Buffer.concat(headers.flatMap(([name, value]) => [Buffer.from([0]), literal(name), literal(value)]))
 }
 
+/** One that the peer is to remember: the first entry of its dynamic table (RFC 7541, 6.2.1). */
+export function indexed(name: string, value: string): Buffer {
+  return Buffer.concat([Buffer.from([0x40]), literal(name), literal(value)])
+}
+
 /** RFC 7541, 5.2, without Huffman: its length as an integer of a prefix of seven bits. */
 function literal(text: string): Buffer {
   const bytes = Buffer.from(text, 'latin1')
