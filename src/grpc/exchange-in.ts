@@ -53,7 +53,7 @@ export class ExchangeIn implements GrpcInboundWire, Observer {
   readonly #runtime: Runtime
   readonly #transport: ServerInterceptingCallInterface
   readonly #path: string
-  readonly #scope = new CallScope()
+  readonly #scope: CallScope
   #application: Listener | undefined
   #metadata: Metadata | undefined
   #ambient: Ambient | undefined
@@ -70,6 +70,7 @@ export class ExchangeIn implements GrpcInboundWire, Observer {
     this.#runtime = carrier.runtime
     this.#path = path
     this.#transport = transport
+    this.#scope = new CallScope(transport)
   }
 
   start(application: Listener): void {

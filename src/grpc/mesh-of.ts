@@ -6,6 +6,18 @@ import { RequestScope } from '../core/scope.ts'
 /** The life of a call, with what its handler may ask for. */
 export class CallScope extends RequestScope {
   mesh: MeshRequest | undefined
+  readonly #transport: { getPeer(): string }
+
+  constructor(transport: { getPeer(): string }) {
+    super()
+    this.#transport = transport
+  }
+
+  /** Whether a call that is known by this alone came on the same connection, so that nobody is taken for somebody else. */
+  shares(call: object): boolean {
+    const { getPeer, peer = getPeer?.call(call) } = call as { getPeer?(): string; readonly peer?: unknown }
+    return typeof peer !== 'string' || peer === this.#transport.getPeer()
+  }
 }
 
 /** By the metadata that a handler is given: the one object that is its call's alone and that nobody has to be told of. */
@@ -24,12 +36,13 @@ export function rememberStore(ambient: AmbientStore): void {
 /**
  * What the mesh knows of a call that is being handled: who calls, how long it waits, how often it was tried before.
  *
- * @param call as the handler got it; where an interceptor has replaced its metadata, the call whose handler is running
+ * @param call as the handler got it. Where an interceptor has replaced its metadata, only the call whose handler is running is
+ *   known: of another one, on another connection, nothing is said
  * @returns undefined for a call that did not come through `serve`
  */
 export function meshOf(call: { readonly metadata: Metadata }): MeshRequest | undefined {
   const known = CALLS.get(call.metadata)
   if (known !== undefined) return known
   const scope = store?.get()?.scope
-  return scope instanceof CallScope ? scope.mesh : undefined
+  return scope instanceof CallScope && scope.shares(call) ? scope.mesh : undefined
 }

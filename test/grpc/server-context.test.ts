@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Metadata, type ServiceError, status } from '@grpc/grpc-js'
+import {
+  Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js'
 import type { MeshRequest } from '../../src/core/mesh-request.ts'
 import { meshOf } from '../../src/grpc/mesh-of.ts'
 import { ambientStore } from '../../src/platform/als.ts'
@@ -89,22 +95,18 @@ test('handlers of every kind run inside the ambient of their call, and know the 
   assert.deepEqual(found, [expected, expected, expected, expected])
 })
 
+/** As many interceptors of applications do. */
+const replacing: ServerInterceptor = (_definition, call) =>
+  new ServerInterceptingCall(call, {
+    start: (next) =>
+      next({
+        onReceiveMetadata: (given: Metadata, pass: (next: Metadata) => void) => pass(given.clone()),
+      } as never),
+  })
+
 test('the mesh is found through the ambient where an interceptor of the application replaces the metadata', async (t) => {
   let found: MeshRequest | undefined
-  const { ServerInterceptingCall } = await import('@grpc/grpc-js')
-  const { client, grpc } = await inboundGrpc(t, {
-    server: {
-      interceptors: [
-        (_definition, call) =>
-          new ServerInterceptingCall(call, {
-            start: (next) =>
-              next({
-                onReceiveMetadata: (given: Metadata, pass: (next: Metadata) => void) => pass(given.clone()),
-              } as never),
-          }),
-      ],
-    },
-  })
+  const { client, grpc } = await inboundGrpc(t, { server: { interceptors: [replacing] } })
   handling(grpc, (call: any, done: any) => {
     found = meshOf(call)
     done(null, {})
@@ -112,6 +114,22 @@ test('the mesh is found through the ambient where an interceptor of the applicat
   await quote(client())
   assert.equal(found?.peer.address, '127.0.0.1')
   assert.equal(meshOf({ metadata: new Metadata() }), undefined)
+})
+
+test('a handler that looks at the call of somebody else is never told that it is its own', async (t) => {
+  const calls: any[] = []
+  let found: (MeshRequest | undefined)[] = []
+  const { client, grpc } = await inboundGrpc(t, { server: { interceptors: [replacing] } })
+  handling(grpc, (call: any, done: any) => {
+    calls.push(call)
+    found = [...calls, { metadata: new Metadata(), peer: calls[0].getPeer() }].map((one) => meshOf(one))
+    done(null, {})
+  })
+  await quote(client())
+  assert.equal(found[0], found[1], 'by its peer, as nice-grpc has it')
+  await quote(client())
+  const [first, second, named] = found
+  assert.deepEqual([first, second?.peer.address, named], [undefined, '127.0.0.1', undefined])
 })
 
 test('what speaks for an identity or for the mesh is taken off before the application sees it', async (t) => {
