@@ -9,11 +9,6 @@ import { Search, type Searcher } from './search.ts'
 /** What is told when the state has changed, or an error when the time was up first. */
 type Told = (error?: Error) => void
 
-interface Watch {
-  readonly from: connectivityState
-  finish(error?: Error): void
-}
-
 /** What may change the state without a change of any connection. */
 const EVENTS = ['state', 'endpoints', 'policy-applied', 'ejected', 'readmitted', 'panic'] as const
 
@@ -34,7 +29,10 @@ export class Connectivity implements Searcher {
   readonly name: string
   readonly options: Readonly<ChannelOptions>
   readonly #plan: () => ServicePlan | undefined
-  readonly #watches = new Set<Watch>()
+  /** Each ends one watch. */
+  readonly #watches = new Set<(error?: Error) => void>()
+  /** The state all of them watch. */
+  #watched = connectivityState.IDLE
   #search: Search | undefined
   #closed = false
   /** Undefined: nobody waits, and nothing is searched. */
@@ -82,35 +80,22 @@ export class Connectivity implements Searcher {
 
   /** Runs `told` once: when the state is another than `from`, or with an error at the deadline. */
   watch(from: connectivityState, deadline: Deadline, told: Told): void {
-    if (this.#state() === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
-    const { clock } = this.runtime
+    const state = this.#state()
+    if (state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
     const leftMs = deadlineMs(deadline) - this.runtime.wall()
-    let disarm = nothing
-    const watch: Watch = {
-      from,
-      finish: (error) => {
-        disarm()
-        this.#watches.delete(watch)
-        process.nextTick(told, error)
-      },
+    if (!(leftMs > 0)) process.nextTick(told, tooLate())
+    else if (from !== state) process.nextTick(told)
+    else {
+      this.#tell()
+      this.#watched = state
+      this.#begin(leftMs, told)
     }
-    this.#watches.add(watch)
-    if (!(leftMs > 0)) watch.finish(tooLate())
-    else if (leftMs <= FAR_MS)
-      disarm = clock.after(leftMs, () => {
-        watch.finish(tooLate())
-        this.changed()
-      })
-    this.changed()
   }
 
   readonly changed = (): void => {
     this.#listen()
-    if (!this.#closed) this.#search?.advance()
-    if (this.#watches.size > 0) {
-      const state = this.#state()
-      for (const watch of [...this.#watches]) if (watch.from !== state) watch.finish()
-    }
+    this.#search?.advance()
+    this.#tell()
     if (!this.watched) this.#search?.pause()
     this.#listen()
   }
@@ -123,6 +108,29 @@ export class Connectivity implements Searcher {
   get #searching(): Search {
     this.#search ??= new Search(this)
     return this.#search
+  }
+
+  #begin(leftMs: number, told: Told): void {
+    let disarm = nothing
+    const end = (error?: Error): void => {
+      disarm()
+      this.#watches.delete(end)
+      process.nextTick(told, error)
+    }
+    if (leftMs <= FAR_MS)
+      disarm = this.runtime.clock.after(leftMs, () => {
+        end(tooLate())
+        if (!this.watched) this.changed()
+      })
+    this.#watches.add(end)
+    if (this.#watches.size === 1) this.changed()
+  }
+
+  #tell(): void {
+    if (!this.watched) return
+    const state = this.#state()
+    if (state === this.#watched) return
+    for (const end of [...this.#watches]) end()
   }
 
   #state(): connectivityState {

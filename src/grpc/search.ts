@@ -126,7 +126,9 @@ export class Search {
   #start(): void {
     if (this.#awaiting || !this.#rested()) return
     const { runtime } = this.#of
-    this.#await(runtime.whenReady(), () => this.#fail(this.#reconnect.failed()))
+    this.#await(runtime.whenReady(), (rejected) => {
+      if (rejected) this.#fail(this.#reconnect.failed())
+    })
   }
 
   /** Nobody knows the name: it may be about to become known. */
@@ -134,7 +136,10 @@ export class Search {
     if (this.#awaiting) return
     const { runtime, name } = this.#of
     const newcomer = this.#inVain ? undefined : runtime.newcomer?.(name)
-    if (newcomer !== undefined) this.#await(newcomer, () => {})
+    if (newcomer !== undefined)
+      this.#await(newcomer, () => {
+        if (this.#of.service() === undefined) this.#fail(LOOK_AGAIN_MS)
+      })
     else if (this.#rested()) this.#fail(LOOK_AGAIN_MS)
   }
 
@@ -161,16 +166,17 @@ export class Search {
     }
   }
 
-  #await(awaited: Promise<void>, failed: () => void): void {
+  #await(awaited: Promise<void>, then: (rejected: boolean) => void): void {
     this.#awaiting = true
-    const settled = (): void => {
+    const settled = (rejected: boolean): void => {
       this.#awaiting = false
+      if (this.#underWay) then(rejected)
       this.#of.changed()
     }
-    awaited.then(settled, () => {
-      if (this.#underWay) failed()
-      settled()
-    })
+    awaited.then(
+      () => settled(false),
+      () => settled(true),
+    )
   }
 
   #fail(pauseMs: number): void {

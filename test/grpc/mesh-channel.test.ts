@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Client, connectivityState, credentials, Metadata, status } from '@grpc/grpc-js'
+import { Metadata, status } from '@grpc/grpc-js'
 import { isMeshError, MeshError } from '../../src/core/errors.ts'
 import { MeshChannel } from '../../src/grpc/mesh-channel.ts'
 import { makePlan } from '../kit/builders.ts'
 import { Hearer, ScriptedMesh, settled } from '../kit/grpc/scripted-mesh.ts'
 
 const QUOTE = '/pricing.v1.Pricing/Quote'
-const { READY, CONNECTING, IDLE, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
 const FOREVER = Number.POSITIVE_INFINITY
 
 interface Begun {
@@ -166,106 +165,6 @@ test('a mesh that closes ends what waits for a name', async () => {
   mesh.clock.advance(1000)
   await settled()
   assert.equal(codeOf(hearer), 'TULLE_CLOSED')
-})
-
-describe('connectivity', () => {
-  test('is that of the service: ready where it has an endpoint', () => {
-    const { mesh, channel } = begin('idle')
-    assert.equal(channel.getConnectivityState(false), IDLE)
-    assert.equal(mesh.starts, 0)
-    assert.equal(channel.getConnectivityState(true), CONNECTING)
-    assert.equal(mesh.starts, 1)
-    mesh.state = 'ready'
-    mesh.service.ready = false
-    assert.equal(channel.getConnectivityState(false), CONNECTING)
-    mesh.service.ready = true
-    assert.equal(channel.getConnectivityState(false), TRANSIENT_FAILURE)
-    mesh.service.endpoints = [{} as never]
-    assert.equal(channel.getConnectivityState(false), READY)
-    mesh.state = 'draining'
-    assert.equal(channel.getConnectivityState(false), READY)
-    mesh.state = 'closed'
-    assert.equal(channel.getConnectivityState(false), SHUTDOWN)
-    assert.equal(begin('ready', 'billing').channel.getConnectivityState(true), TRANSIENT_FAILURE)
-  })
-
-  test('a watch is told of a change, once, and leaves nothing behind', async () => {
-    const { mesh, channel } = begin('starting')
-    const told: unknown[] = []
-    channel.watchConnectivityState(CONNECTING, mesh.nowMs + 5000, (error) => told.push(error))
-    mesh.service.endpoints = [{} as never]
-    assert.deepEqual(told, [])
-    mesh.become('ready')
-    await settled()
-    assert.deepEqual(told, [undefined])
-    mesh.become('draining')
-    mesh.clock.advance(10_000)
-    await settled()
-    assert.deepEqual(told, [undefined])
-    assert.equal(mesh.clock.armed, 0)
-    assert.equal(mesh.service.waiting, 0)
-  })
-
-  test('a watch of what has already changed is told at once, in a later tick', async () => {
-    const { mesh, channel } = begin()
-    const told: unknown[] = []
-    channel.watchConnectivityState(READY, FOREVER, (error) => told.push(error))
-    assert.deepEqual(told, [])
-    await settled()
-    assert.deepEqual(told, [undefined])
-    assert.equal(mesh.clock.armed, 0)
-  })
-
-  test('a watch ends with an error at its deadline, a passed one at once', async () => {
-    const { mesh, channel } = begin()
-    const told: (string | undefined)[] = []
-    channel.watchConnectivityState(TRANSIENT_FAILURE, mesh.nowMs + 50, (error) => told.push(error?.message))
-    channel.watchConnectivityState(TRANSIENT_FAILURE, mesh.nowMs, (error) => told.push(error?.message))
-    await settled()
-    assert.equal(told.length, 1)
-    mesh.clock.advance(50)
-    await settled()
-    assert.deepEqual(told, new Array(2).fill('Deadline passed without connectivity state change'))
-    assert.equal(mesh.clock.armed, 0)
-  })
-
-  test('closing tells the watches, and watching a closed channel throws', async () => {
-    const { mesh, channel } = begin()
-    const told: unknown[] = []
-    channel.watchConnectivityState(TRANSIENT_FAILURE, FOREVER, (error) => told.push(error))
-    channel.close()
-    channel.close()
-    await settled()
-    assert.deepEqual(told, [undefined])
-    assert.equal(channel.getConnectivityState(true), SHUTDOWN)
-    assert.throws(() => channel.watchConnectivityState(SHUTDOWN, FOREVER, () => {}), /shut down/)
-    assert.equal(mesh.clock.armed, 0)
-  })
-
-  test('a client’s waitForReady succeeds when there is an endpoint, and fails by deadline and close', async () => {
-    const { mesh, channel } = begin('idle')
-    const client = new Client('', credentials.createInsecure(), { channelOverride: channel })
-    const told: (string | undefined)[] = []
-    client.waitForReady(FOREVER, (error) => told.push(error?.message ?? 'ready'))
-    client.waitForReady(mesh.nowMs + 100, (error) => told.push(error?.message ?? 'ready'))
-    await settled()
-    await settled()
-    mesh.clock.advance(100)
-    await settled()
-    assert.deepEqual(told, ['Failed to connect before the deadline'])
-    mesh.service.ready = false
-    mesh.become('ready')
-    await settled()
-    mesh.service.endpoints = [{} as never]
-    mesh.service.becomeReady()
-    await settled()
-    assert.deepEqual(told, ['Failed to connect before the deadline', 'ready'])
-    client.close()
-    client.waitForReady(FOREVER, (error) => told.push(error?.message ?? 'ready'))
-    await settled()
-    await settled()
-    assert.equal(told.at(-1), 'The channel has been closed')
-  })
 })
 
 test('a channel has a target and a reference, as tools expect', () => {

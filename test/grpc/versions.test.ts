@@ -6,6 +6,7 @@ import { siblingOf } from '../kit/process.ts'
 const RANGE = {
   channel: 'a client asks of a channel override what the mesh channel gives',
   leaf: 'a channel says and does what the leaf reads',
+  connectivity: 'a channel says of its connections what plain grpc-js says',
   server: 'injected connections and their interceptors do what the server builds on',
   'round-trip': 'every kind of call goes through the mesh, out and in',
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { Channel, type ChannelInterface, connectivityState, credentials } from '@grpc/grpc-js'
 import { waitForChannelReady } from 'nice-grpc'
@@ -202,4 +202,45 @@ test('nice-grpc waits for a channel of the mesh', async (t) => {
   assert.notEqual(dead.getConnectivityState(false), IDLE)
   assert.notEqual(dead.getConnectivityState(false), CONNECTING)
   dead.close()
+})
+
+/** Passes connections to any address of 127/8 on, and counts them. */
+async function everywhere(t: TestContext, to: number): Promise<{ port: number; count(): number }> {
+  let count = 0
+  const server = createServer((socket) => {
+    count++
+    const onward = connect(to, '127.0.0.1')
+    for (const one of [socket, onward]) {
+      one.on('error', () => {})
+      one.once('close', () => [socket, onward].forEach((other) => void other.destroy()))
+    }
+    socket.pipe(onward).pipe(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve))
+  t.after(() => server.close())
+  return { port: (server.address() as { port: number }).port, count: () => count }
+}
+
+const THOUSAND = Array.from({ length: 1000 }, (_, n) => `127.1.${n >> 7}.${(n & 127) + 1}`)
+
+test('a thousand endpoints: one connection makes the channel ready', async (t) => {
+  const server = await pricingServer(t)
+  const proxy = await everywhere(t, server.port)
+  const mesh = await meshOver(t, ...THOUSAND.map((address) => `${address}:${proxy.port}`))
+  const one = closing(t, client(mesh, Pricing, 'pricing'))
+  const waits = Array.from({ length: 10 }, () => waitForReady(one, 5000))
+  assert.deepEqual(await Promise.all(waits), new Array(10).fill(undefined))
+  await delay(50)
+  assert.equal(proxy.count(), 1)
+  await quote(one, { id: 'x' })
+})
+
+test('a thousand endpoints of which one lives: it is found', async (t) => {
+  const server = await pricingServer(t)
+  const proxy = await everywhere(t, server.port)
+  const dead = await deadPort()
+  const addresses = THOUSAND.map((address, n) => `${address}:${n === 617 ? proxy.port : dead}`)
+  const one = closing(t, client(await meshOver(t, ...addresses), Pricing, 'pricing'))
+  assert.equal(await waitForReady(one, 20_000), undefined)
+  assert.equal(proxy.count(), 1)
 })
