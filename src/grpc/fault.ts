@@ -43,6 +43,8 @@ const TOO_LONG = /^Received message (?:larger than max|that decompresses to a si
 const TOO_LONG_OUT = /^Attempted to send message with a size larger than/
 /** What it makes of ENHANCE_YOUR_CALM, of a stream as of the connection. */
 const CALM = 'Bandwidth exhausted or memory limit exceeded'
+/** Node would not take the metadata: a value too many, or a name that begins with a colon. */
+const HEADERS = /^Failed to start HTTP\/2 stream with error .*header/i
 const PLUGIN = /^(?:Getting metadata from plugin failed|"authorization" metadata cannot)/
 const HTTP = /^Received HTTP status code (\d{3})/
 
@@ -71,6 +73,7 @@ export function ownWord(status: StatusObject, foreign: boolean, at: Standing): O
   if (foreign) return notGrpc(status, 'HTTP status 200', UNKNOWN)
   if (typeof code !== 'number' || details === undefined) return undecodable(status)
   if (code === 0 || !isEmpty(status)) return undefined
+  if (HEADERS.test(details)) return mine(status, ' (in the metadata of this call)')
   if (!at.committed)
     for (const [start, condition, why] of UNSENT)
       if (details.startsWith(start)) return { outcome: unsent(condition, why, details, at) }

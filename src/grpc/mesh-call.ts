@@ -15,6 +15,7 @@ import type { Outcome } from '../core/outcome.ts'
 import type { Route } from '../core/plan.ts'
 import { GrpcCall } from './call.ts'
 import type { CallOrigin } from './origin.ts'
+import { keptMetadata } from './outgoing-metadata.ts'
 import { KEEP_BYTES, Replay } from './replay.ts'
 import { faultStatus, statusOf } from './status.ts'
 import type { GrpcWire, Link } from './wire.ts'
@@ -86,7 +87,7 @@ export class MeshCall extends AsyncResource implements JsCall, GrpcWire, Observe
   // The application's side.
 
   start(metadata: Metadata, listener: InterceptingListener): void {
-    this.metadata = metadata.clone()
+    this.metadata = keptMetadata(metadata)
     this.#listener = listener
     if (this.#status === undefined) this.#origin.admit(this)
     else process.nextTick(MeshCall.#tell, this)

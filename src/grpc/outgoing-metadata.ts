@@ -10,6 +10,26 @@ const PREVIOUS_RPC_ATTEMPTS = 'grpc-previous-rpc-attempts'
 /** What a header of HTTP/2 may hold as gRPC writes it. */
 const LEGAL_VALUE = /^[ -~]*$/
 
+/** Headers of one connection of HTTP/1 (RFC 9113, 8.2.2), which callers pass on with all others of a request. */
+const OF_CONNECTION = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+] as const
+
+/**
+ * The caller's metadata as a call keeps it: a copy, and without what HTTP/2 forbids. With any of that grpc-js does not
+ * refuse the call but gives up the connection, and with it every other call there.
+ */
+export function keptMetadata(metadata: Metadata): Metadata {
+  const kept = metadata.clone()
+  for (const name of OF_CONNECTION) kept.remove(name)
+  return kept
+}
+
 /**
  * What an attempt sends: the caller's metadata, what the layers add in place of any of that name (but a caller's own
  * baggage stays), and the time that is left. Where nothing is added the caller's own is returned: grpc-js clones what a

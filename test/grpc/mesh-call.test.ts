@@ -103,6 +103,16 @@ describe('a call', () => {
     assert.deepEqual(all.mesh.last.unit.wire.metadata.get('tenant'), ['a'])
   })
 
+  test('takes what it is given of an HTTP/1 request without the headers of its connection', () => {
+    const all = setting()
+    const metadata = new Metadata()
+    for (const name of ['Connection', 'Keep-Alive', 'Transfer-Encoding', 'Upgrade', 'Tenant'])
+      metadata.set(name, 'a')
+    unary(all, metadata)
+    assert.deepEqual(all.mesh.last.unit.wire.metadata.getMap(), { tenant: 'a' })
+    assert.equal(metadata.get('connection').length, 1, 'the application keeps its own')
+  })
+
   test('waits for ready where its metadata say so, and then has no bound of its own', () => {
     const all = setting()
     unary(all, new Metadata({ waitForReady: true }))

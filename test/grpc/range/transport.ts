@@ -9,6 +9,7 @@ import {
 } from 'node:http2'
 import { type AddressInfo, createServer as createFront, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { Metadata, status } from '@grpc/grpc-js'
 import type { Leaf, TransportDeps } from '../../../src/core/leaf.ts'
 import { createGrpcLeafFactory } from '../../../src/grpc/leaf.ts'
 import { ambientStore } from '../../../src/platform/als.ts'
@@ -121,6 +122,24 @@ test('a message over max_send is our own limit too', async () => {
   })
   assert.equal((await sent.ended()).class, 'ignored')
   assert.match(sent.wire.status?.details ?? '', /grpc\.max_send_message_length/)
+  await leaf.close()
+  await server.close()
+})
+
+test('metadata that HTTP/2 does not take is the caller’s own fault, and no reason to try elsewhere', async () => {
+  const server = await serveH2(ok)
+  const leaf = leafTo(server.port)
+  const metadata = new Metadata()
+  metadata.add('referer', 'a')
+  metadata.add('referer', 'b')
+  const sent = new Sent(leaf, { metadata })
+  const outcome = await sent.ended()
+  assert.deepEqual(
+    [outcome.class, outcome.unsent, sent.wire.status?.code],
+    ['ignored', false, status.INTERNAL],
+  )
+  assert.match(sent.wire.status?.details ?? '', /referer.*metadata of this call/)
+  assert.equal(server.streams(), 0)
   await leaf.close()
   await server.close()
 })
