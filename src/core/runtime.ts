@@ -156,7 +156,7 @@ export interface Arrival {
   readonly open: boolean
   /** Who brings a call, asked for each: or why it is refused. Counts plaintext where that is let in. */
   caller(): PeerIdentity | MeshError
-  /** Runs `fn` once when the connection is to be replaced gently: age, or a renewal. */
+  /** Runs `fn` once when the connection is to be replaced gently: age, or a renewal. Long after that it is cut. */
   onOld(fn: () => void): void
 }
 

@@ -2,6 +2,8 @@ import type { Random } from '../core/ports.ts'
 
 /** No connection is asked to live longer, in milliseconds, give or take a tenth (gRPC's MAX_CONNECTION_AGE). */
 const MAX_AGE_MS = 3_600_000
+/** What still runs on a connection that should have been replaced ends then, in milliseconds from its beginning. */
+const LONGEST_LIFE_MS = 1.1 * MAX_AGE_MS + 300_000
 /** After a renewal the old connections end within this long, in milliseconds: spread, or all callers would come at once. */
 export const RENEWAL_WINDOW_MS = 600_000
 
@@ -21,7 +23,15 @@ export function closeAt({ nowMs, certificatesMs }: Lifetimes, random: Random): n
   return nowMs + Math.min(age, Math.max(0, certificatesMs) * (0.5 + 0.2 * random()))
 }
 
-/** The same for a connection that a renewal has made old. */
+/**
+ * When a connection that opens now is cut, whatever runs on it: mesh callers have left it by then, and no trust outlives its
+ * certificates by more than that, however long a stream is.
+ */
+export function cutAt(nowMs: number): number {
+  return nowMs + LONGEST_LIFE_MS
+}
+
+/** `closeAt` for a connection that a renewal has made old. */
 export function closeAfterRenewal(closeAtMs: number, nowMs: number, random: Random): number {
   return Math.min(closeAtMs, nowMs + RENEWAL_WINDOW_MS * random())
 }

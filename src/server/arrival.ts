@@ -27,7 +27,7 @@ export class Incoming implements Arrival {
     return this.#door === undefined ? this.#address : this.#door.caller(this.socket)
   }
 
-  /** A connection in plaintext never gets old: there is no certificate to replace. */
+  /** Cut, if it is still there some time later. A connection in plaintext never gets old: there is no certificate to replace. */
   onOld(fn: () => void): void {
     const secured = securedOf(this.socket)
     if (secured === undefined) return
@@ -42,9 +42,13 @@ export class Incoming implements Arrival {
     }
     secured.onSooner = arm
     arm()
+    const disarmCut = clock.background(Math.max(0, secured.cutAtMs - clock.now()), () =>
+      this.socket.destroy(),
+    )
     this.socket.once('close', () => {
       secured.onSooner = undefined
       disarm()
+      disarmCut()
     })
   }
 }

@@ -4,7 +4,7 @@ import { isMeshError, MeshError } from '../core/errors.ts'
 import type { Identity, IdentityChange } from '../core/identity.ts'
 import { chainOf } from '../core/peer-chain.ts'
 import type { Runtime } from '../core/runtime.ts'
-import { closeAfterRenewal, closeAt } from './ageing.ts'
+import { closeAfterRenewal, closeAt, cutAt } from './ageing.ts'
 import { objectionTo } from './door.ts'
 import { demandContextField, handshakeWith } from './handshake-context.ts'
 import { handshakeReason } from './handshake-reason.ts'
@@ -129,6 +129,7 @@ export class Handshakes {
         caller: Object.freeze({ id, service, address: socket.remoteAddress }),
         generation: own?.generation ?? 0,
         closeAtMs: closeAt({ nowMs: clock.now(), certificatesMs }, random),
+        cutAtMs: cutAt(clock.now()),
       }
       // Trust may have changed since the handshake began.
       return objectionTo(identity, secured) ?? secured

@@ -11,6 +11,8 @@ export interface Secured {
   readonly generation: number
   /** When an answer shall ask for a new connection, in `Clock.now()` milliseconds. */
   closeAtMs: number
+  /** When it ends, whatever runs on it, in `Clock.now()` milliseconds; guests' connections alone. */
+  readonly cutAtMs: number
   /** Told when `closeAtMs` has come nearer. */
   onSooner?: (() => void) | undefined
 }
