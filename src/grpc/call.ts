@@ -19,7 +19,6 @@ export class GrpcCall implements Call<GrpcWire> {
   readonly wire: GrpcWire
   readonly builtInCovers: 'sent' | 'nothing'
   readonly cancel: 'all' | undefined
-  readonly carriesTrace: boolean
   /** Written by the telemetry room. */
   span: unknown = undefined
   target: Target
@@ -41,7 +40,6 @@ export class GrpcCall implements Call<GrpcWire> {
     this.builtInCovers = options.waitForReady === true ? 'nothing' : 'sent'
     // gRPC cancels what was called on behalf of a cancelled call, whatever it is.
     this.cancel = ambient.protocol === 'grpc' ? 'all' : undefined
-    this.carriesTrace = wire.metadata.get('traceparent').length > 0
     this.target = { service: route.service }
     this.#replay = replay
   }
@@ -52,6 +50,11 @@ export class GrpcCall implements Call<GrpcWire> {
 
   get underway(): boolean {
     return this.#replay.attached
+  }
+
+  /** Asked where there is tracing alone. */
+  get carriesTrace(): boolean {
+    return this.wire.metadata.get('traceparent').length > 0
   }
 
   fork(): undefined {

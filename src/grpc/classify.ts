@@ -41,8 +41,9 @@ export const BEGUN: Outcome = Object.freeze({
   phase: 'head',
 })
 
-/** Nearly all calls end so. */
-export const SUCCEEDED: Outcome = Object.freeze(outcome(OK, 'success', undefined, false, undefined, 'done'))
+/** Nearly all calls end so: a peer's OK, as a head and when it has been delivered. */
+export const WELL: Outcome = Object.freeze(outcome(OK, 'success', undefined, false, undefined, 'head'))
+const DELIVERED: Outcome = Object.freeze({ ...WELL, committed: true, phase: 'done' })
 
 /**
  * The last word of a peer as layers read it, for an answer that has nothing else (trailers-only). Failures for
@@ -52,7 +53,7 @@ export const SUCCEEDED: Outcome = Object.freeze(outcome(OK, 'success', undefined
  * @param fair whether the attempt had the time that makes a passed deadline the peer's fault
  */
 export function classify(code: number, metadata: Metadata, fair: boolean): Outcome {
-  if (code === OK) return outcome(OK, 'success', undefined, false, undefined, 'head')
+  if (code === OK) return WELL
   const refused = textOf(metadata, REFUSED)
   if (refused !== undefined) {
     if (UNSEEN.get(code)?.includes(refused) === true)
@@ -67,11 +68,9 @@ export function classify(code: number, metadata: Metadata, fair: boolean): Outco
 
 /** What a head said, repeated now that nothing more will come. */
 export function ended(head: Outcome, committed: boolean): Outcome {
-  if (committed && head.class === 'success' && head.code === OK) return COMMITTED
+  if (committed && head === WELL) return DELIVERED
   return { ...head, committed, unsent: head.unsent && !committed, phase: 'done' }
 }
-
-const COMMITTED: Outcome = Object.freeze({ ...SUCCEEDED, committed: true })
 
 /** What the peer asks us to wait, in milliseconds; -1: not to try again, or something that cannot be read (gRPC A6). */
 export function pushbackOf(metadata: Metadata): number | undefined {

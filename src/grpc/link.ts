@@ -5,7 +5,7 @@ import type { MeshError } from '../core/errors.ts'
 import type { CancelReason, Observer } from '../core/hop.ts'
 import type { Outcome, Phase } from '../core/outcome.ts'
 import type { Clock } from '../core/ports.ts'
-import { BEGUN, classify, ended } from './classify.ts'
+import { BEGUN, classify, ended, WELL } from './classify.ts'
 import type { Connection, Rider } from './connection.ts'
 import { broken, ownWord, type Standing, unreachable } from './fault.ts'
 import type { Lane, Passenger } from './lane.ts'
@@ -129,6 +129,10 @@ export class GrpcLink implements Link, Passenger, Rider {
 
   onReceiveStatus(said: StatusObject): void {
     if (this.#phase === 'done') return
+    if (said.code === status.OK && !this.#foreign) {
+      this.#last(said, WELL)
+      return
+    }
     const own = ownWord(said, this.#foreign, this.#standing())
     if (own !== undefined && own.status === undefined) this.#end(own.outcome)
     else if (own?.status !== undefined) this.#last(own.status, own.outcome)

@@ -256,6 +256,8 @@ export class MeshCall extends AsyncResource implements JsCall, GrpcWire, Observe
     const listener = call.#listener
     // Cancelled before it was started: told when it is.
     if (listener === undefined) return
+    // The call may be held for long by what is below it, and the application's side need not.
+    call.#listener = undefined
     call.#run(listener.onReceiveStatus, listener, call.#status as StatusObject)
   }
 

@@ -32,16 +32,16 @@ export function keptMetadata(metadata: Metadata): Metadata {
 
 /**
  * What an attempt sends: the caller's metadata, what the layers add in place of any of that name (but a caller's own
- * baggage stays), and the time that is left. Where nothing is added the caller's own is returned: grpc-js clones what a
- * call is started with.
+ * baggage stays), and the time that is left. Only what the layers add needs a clone, since they may add something else next
+ * time; the time is written anew by every attempt, and grpc-js clones what a call is started with.
  */
 export function outgoingMetadata(attempt: Attempt<GrpcWire>, nowMs: number): Metadata {
   const { call } = attempt
   const { metadata } = call.wire
   const timed = call.covers === 'call' && call.deadline !== Number.POSITIVE_INFINITY
-  if (!timed && (attempt.hasOutbox === false || attempt.outbox.size === 0)) return metadata
-  const sent = metadata.clone()
-  if (attempt.hasOutbox !== false) for (const [name, value] of attempt.outbox) add(sent, name, value)
+  const plain = attempt.hasOutbox === false || attempt.outbox.size === 0
+  const sent = plain ? metadata : metadata.clone()
+  if (!plain) for (const [name, value] of attempt.outbox) add(sent, name, value)
   if (timed) sent.set(GRPC_TIMEOUT, grpcTimeout(call.deadline - nowMs - DEADLINE_SAFETY_MS))
   return sent
 }

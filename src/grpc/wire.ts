@@ -14,7 +14,7 @@ export interface GrpcWire {
   readonly method: string
   /** `:authority`. */
   readonly host: string
-  /** As the caller gave it; each attempt sends a clone of its own. */
+  /** The call's own copy of what the caller gave it; attempts add to clones of it, but for `grpc-timeout`. */
   readonly metadata: Metadata
   /** Of this one call; asked anew by every attempt. */
   readonly credentials: CallCredentials | undefined
