@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { type ChannelOptions, connectivityState, type Deadline } from '@grpc/grpc-js'
 import type { ServicePlan } from '../core/plan.ts'
 import type { Runtime } from '../core/runtime.ts'
@@ -112,10 +113,12 @@ export class Connectivity implements Searcher {
 
   #begin(leftMs: number, told: Told): void {
     let disarm = nothing
+    // Whose work it is that changes the state is no business of who waits.
+    const inItsContext = AsyncResource.bind(told)
     const end = (error?: Error): void => {
       disarm()
       this.#watches.delete(end)
-      process.nextTick(told, error)
+      process.nextTick(inItsContext, error)
     }
     if (leftMs <= FAR_MS)
       disarm = this.runtime.clock.after(leftMs, () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, test } from 'node:test'
 import { Client, connectivityState, credentials } from '@grpc/grpc-js'
 import { MeshError } from '../../src/core/errors.ts'
@@ -334,6 +335,19 @@ describe('a watch', () => {
     stage.mesh.clock.advance(10_000)
     await settled()
     assert.deepEqual(stage.told, ['changed'])
+  })
+
+  test('is told in its own async context, whoever changed the state', async () => {
+    const stage = new Stage()
+    const [endpoint] = stage.with(1) as [ScriptedEndpoint]
+    const context = new AsyncLocalStorage<string>()
+    const seen: unknown[] = []
+    context.run('mine', () =>
+      stage.channel.watchConnectivityState(IDLE, FOREVER, () => seen.push(context.getStore())),
+    )
+    context.run('theirs', () => endpoint.connect())
+    await settled()
+    assert.deepEqual(seen, ['mine'])
   })
 
   test('of what has already changed is told at once, in a later tick', async () => {
