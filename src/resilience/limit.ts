@@ -24,11 +24,11 @@ export const limitPiece: PolicyPiece<LimitParams | false> = {
   key: 'limit',
   scope: 'service',
   schema: limitSchema,
-  defaults: { inFlight: 1024, queue: 1024 },
+  defaults: { inFlight: 1024, queue: 10_000 },
 }
 
 /**
- * A bound on what one process asks of one service (Envoy's max_requests and max_pending_requests, SEMANTICS 2.5). A
+ * A bound on what one process asks of one service (Envoy's max_requests, Linkerd's queue; SEMANTICS 2.5). A
  * place is held until the call has ended, its body included. Calls past `inFlight` wait, first come first served;
  * one that runs out of time leaves the line, cancelled by the deadline above. Past `queue` a call ends at once with
  * TULLE_OVERLOADED.
