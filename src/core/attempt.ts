@@ -12,6 +12,8 @@ export interface Attempt<W> {
   readonly fairMs: number
   /** Endpoints earlier attempts of this call went to. */
   readonly tried: ReadonlySet<Endpoint>
+  /** Earlier attempts were made, and none of them reached anybody. */
+  readonly unreached?: boolean | undefined
   /** Headers that layers add to this attempt alone, lower case. May be made when it is first asked for. */
   readonly outbox: Map<string, string>
   /** False: nobody has asked for the outbox, so there is nothing in it. */

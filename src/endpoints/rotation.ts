@@ -19,9 +19,10 @@ interface Offer {
 const NOBODY: Picker<KnownEndpoint> = () => undefined
 
 /**
- * Which endpoints are in rotation for the calls of a protocol, or of both. Ejected ones are not, with two exceptions: an offered probe takes the next fitting
- * call, and in panic (SEMANTICS 2.13: fewer than `panicThreshold` of the known are available) ejection is ignored,
- * because the few that are left would be drowned.
+ * Which endpoints are in rotation for the calls of a protocol, or of both. Ejected ones are not, with three exceptions:
+ * an offered probe takes the next fitting call; in panic (SEMANTICS 2.13: fewer than `panicThreshold` of the known are
+ * available) ejection is ignored, because the few that are left would be drowned; and a call that could reach none of the
+ * others is lost if it does not try those too.
  */
 export class Rotation {
   readonly #service: string
@@ -70,7 +71,7 @@ export class Rotation {
       const probe = this.#takeProbe(attempt)
       if (probe !== undefined) return probe
     }
-    const endpoint = this.#picker(attempt, attempt.tried)
+    const endpoint = this.#lastResort(attempt) ?? this.#picker(attempt, attempt.tried)
     if (endpoint?.offered === true) endpoint.offered = false
     return endpoint
   }
@@ -113,6 +114,17 @@ export class Rotation {
       this.#offers.shift()
     }
     return undefined
+  }
+
+  #lastResort({ unreached, tried }: Attempt<unknown>): KnownEndpoint | undefined {
+    if (unreached !== true || this.#ejected === 0) return undefined
+    let last: KnownEndpoint | undefined
+    for (const endpoint of this.#known) {
+      if (tried.has(endpoint)) continue
+      if (!endpoint.ejected) return undefined
+      last ??= endpoint
+    }
+    return last
   }
 
   #rebuild(): void {

@@ -28,6 +28,8 @@ export class Trial<W> implements Spent {
   waits = 0
   repeated = false
   #tried: Set<Endpoint> | undefined
+  /** One of those may have got the call. */
+  #reached = false
   /** The attempt that answers for the call; undefined while waiting and when done. */
   #current: Try<W> | undefined
   #latest: Try<W> | undefined
@@ -106,7 +108,7 @@ export class Trial<W> implements Spent {
       return
     }
     const call = this.#call
-    const attempt = new Try(this, call, nowMs, this.#rule.fairMs(call), this.#tried ?? NONE)
+    const attempt = new Try(this, call, nowMs, this.#rule.fairMs(call), this.#tried ?? NONE, !this.#reached)
     this.#current = attempt
     this.#latest = attempt
     this.#below = undefined
@@ -124,6 +126,7 @@ export class Trial<W> implements Spent {
       this.#tried ??= new Set()
       this.repeated = this.#tried.has(attempt.endpoint)
       this.#tried.add(attempt.endpoint)
+      if (!outcome.unsent) this.#reached = true
     }
     const now = this.#rule.deps.clock.now()
     const decision = this.#rule.decide(this.#call, outcome, this, now)
@@ -196,6 +199,7 @@ class Try<W> implements Attempt<W>, Observer {
   readonly startedMs: number
   readonly fairMs: number
   readonly tried: ReadonlySet<Endpoint>
+  readonly unreached: boolean
   #outbox: Map<string, string> | undefined
   endpoint: EndpointState | undefined
   headSeen = false
@@ -207,6 +211,7 @@ class Try<W> implements Attempt<W>, Observer {
     startedMs: number,
     fairMs: number,
     tried: ReadonlySet<Endpoint>,
+    unreached: boolean,
   ) {
     this.#trial = trial
     this.call = call
@@ -214,6 +219,7 @@ class Try<W> implements Attempt<W>, Observer {
     this.startedMs = startedMs
     this.fairMs = fairMs
     this.tried = tried
+    this.unreached = unreached && tried !== NONE
     // Not those that never left: gRFC A6 leaves transparent retries out of the count.
     if (trial.retries > 0) this.outbox.set(PREVIOUS_ATTEMPTS, String(trial.retries))
   }

@@ -59,6 +59,17 @@ test('even where all others were tried, an ejected endpoint gets no call', () =>
   assert.deepEqual(reached(bench, 20, { number: 3, tried: new Set([second!, third!]) }), new Set([2, 3]))
 })
 
+test('a call that could reach none of the others tries an ejected endpoint before it is lost, each once', () => {
+  const bench = makeTable(3, rules({ maxEjectedPercent: 1 }))
+  const [first, second, third] = bench.table.endpoints
+  first!.eject()
+  const unreached = (...tried: (typeof first)[]) =>
+    reached(bench, 20, { number: 2, unreached: true, tried: new Set(tried as object[]) as never })
+  assert.deepEqual(unreached(second), new Set([3]), 'another in rotation is untried')
+  assert.deepEqual(unreached(second, third), new Set([1]))
+  assert.deepEqual(unreached(first, second, third), new Set([2, 3]))
+})
+
 test('an offered probe takes the next call that may be repeated, and only one', () => {
   const bench = makeTable(3, rules({}))
   const [first] = bench.table.endpoints

@@ -109,6 +109,21 @@ describe('what provably never left', () => {
     )
   })
 
+  test('says that nobody was reached, until somebody may have been', () => {
+    const { below, send, clock } = scene({ idempotent: true })
+    send()
+    below.last.end(unsent())
+    below.last.end(unsent())
+    below.last.end(reset())
+    clock.advance(100)
+    below.last.end(unsent())
+    clock.advance(100)
+    assert.deepEqual(
+      below.arrived.map(({ unit }) => unit.unreached),
+      [false, true, true, false, false],
+    )
+  })
+
   test('is charged once every endpoint that speaks its protocol was tried', () => {
     const { deps, clock, below, top, send } = scene({ protocol: 'grpc', method: 'POST' })
     Object.assign(deps.service, {
