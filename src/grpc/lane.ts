@@ -46,6 +46,8 @@ export class Lane implements ConnectionOwner {
   readonly #waiting = new Set<Passenger>()
   #ready: Connection | undefined
   #coming: Connection | undefined
+  /** When the one that is coming was begun. */
+  #begunMs = 0
   #failure: Failure | undefined
   #disarm: () => void = nothing
 
@@ -139,6 +141,7 @@ export class Lane implements ConnectionOwner {
       return
     }
     this.#coming = connection
+    this.#begunMs = this.#road.clock.now()
     this.standing.enter('connecting')
     this.#disarm = this.#road.clock.after(this.#road.timeoutMs(), () =>
       this.#fail(connection, this.#road.explain(connection, undefined)),
@@ -151,7 +154,7 @@ export class Lane implements ConnectionOwner {
     this.#coming = undefined
     connection.close()
     const atMs = this.#road.clock.now()
-    const waitMs = this.#reconnect.failed()
+    const waitMs = this.#reconnect.failed(atMs - this.#begunMs)
     this.#failure = { why, atMs, againMs: atMs + waitMs }
     this.#disarm = this.#road.clock.background(waitMs, () => {
       this.#failure = undefined

@@ -109,7 +109,7 @@ export class Search {
     this.#inVain = false
     this.#againMs = 0
     this.#barred.clear()
-    this.#reconnect.succeeded()
+    this.#reconnect.forget()
   }
 
   /** Nobody waits any more. */
