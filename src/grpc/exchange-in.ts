@@ -3,15 +3,16 @@ import type { Ambient } from '../core/ambient.ts'
 import { readBaggage } from '../core/baggage.ts'
 import type { PeerIdentity } from '../core/call.ts'
 import { isMeshError, MeshError } from '../core/errors.ts'
-import { type Cancel, type CancelReason, type Hop, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
+import { type Cancel, type CancelReason, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
 import { MeshRequestView } from '../core/mesh-request.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { readTraceContext } from '../core/traceparent.ts'
+import type { Carrier } from './carrier.ts'
 import { GrpcInboundCall, type GrpcInboundWire } from './inbound-call.ts'
 import { CallScope, rememberCall } from './mesh-of.ts'
 import { type MetadataIn, readMetadata } from './metadata-in.ts'
-import { answeredWith, BEGUN } from './outcome-in.ts'
+import { answeredWith, BEGUN, GONE, GONE_MIDWAY } from './outcome-in.ts'
 import { announceRefused, statusOfRefusal, withoutOurWords } from './refuse.ts'
 
 type Listener = Parameters<ServerInterceptingCallInterface['start']>[0]
@@ -21,22 +22,6 @@ type Status = Parameters<ServerInterceptingCallInterface['sendStatus']>[0]
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** Timers of wall and monotonic clocks agree to about this, in milliseconds. */
 const CLOCKS_AGREE_MS = 2
-
-/** The connection a call came on. */
-export interface Carrier {
-  readonly runtime: Runtime
-  readonly hop: Hop<GrpcInboundCall>
-  /** Anybody may come in, so nobody's word about deadlines, attempts and baggage is the mesh's. */
-  readonly open: boolean
-  /** Of one call's metadata; 0: as many as come. */
-  readonly maxHeaderBytes: number
-  caller(): PeerIdentity | MeshError
-  began(): void
-  /** The transport has done with the call. */
-  ceased(): void
-  /** Who brings calls must not: no further one on this connection. */
-  goAway(): void
-}
 
 /**
  * One inbound gRPC call from its metadata to its status: above the stack the observer that answers refusals, below it the
@@ -96,11 +81,11 @@ export class ExchangeIn implements GrpcInboundWire, Observer {
   }
 
   onReceiveMessage(message: unknown): void {
-    if (!this.#over) this.#inside((application) => application.onReceiveMessage(message))
+    if (this.#running) this.#inside((application) => application.onReceiveMessage(message))
   }
 
   onReceiveHalfClose(): void {
-    if (!this.#over) this.#inside((application) => application.onReceiveHalfClose())
+    if (this.#running) this.#inside((application) => application.onReceiveHalfClose())
   }
 
   onCancel(): void {
@@ -130,6 +115,7 @@ export class ExchangeIn implements GrpcInboundWire, Observer {
     if (this.#over) return
     this.#scope.finish()
     const outcome = answeredWith(status.code)
+    if (this.#observer === undefined) this.#unheld()
     this.#tellHead(outcome)
     this.#settle(outcome)
     const { metadata } = status
@@ -140,6 +126,10 @@ export class ExchangeIn implements GrpcInboundWire, Observer {
   // Below the stack.
 
   begin(call: GrpcInboundCall, observer: Observer): Cancel {
+    if (this.#over || this.#gone) {
+      observer.end(GONE)
+      return NOTHING_TO_CANCEL
+    }
     this.#observer = observer
     this.#ambient = call.ambient
     const { deadline } = call.ambient
@@ -196,6 +186,11 @@ export class ExchangeIn implements GrpcInboundWire, Observer {
     this.#over = true
     announceRefused(this.#runtime, this.#path, caller?.id ?? caller?.address, error)
     this.#transport.sendStatus(statusOfRefusal(error, false))
+  }
+
+  /** The application has the call, and has not ended it: nothing reaches it before the stack lets the call through. */
+  get #running(): boolean {
+    return this.#observer !== undefined && !this.#over
   }
 
   #inside(fn: (application: Listener) => void): void {
@@ -259,15 +254,18 @@ export class ExchangeIn implements GrpcInboundWire, Observer {
 
   /** The caller went away, or grpc-js answered in our place. */
   #left(): void {
-    this.#gone = true
     this.#scope.cancel()
     if (this.#observer === undefined) {
-      this.#cancelStack({ kind: 'caller', error: new DOMException('The caller went away.', 'AbortError') })
+      this.#unheld()
       return
     }
-    const committed = this.#headTold
-    const phase = committed ? 'body' : 'head'
-    this.#settle({ class: 'ignored', condition: 'reset', committed, unsent: false, phase })
+    this.#settle(this.#headTold ? GONE_MIDWAY : GONE)
+  }
+
+  /** A layer still holds the call, and there is nothing left to let through. */
+  #unheld(): void {
+    this.#gone = true
+    this.#cancelStack({ kind: 'caller', error: new DOMException('The caller went away.', 'AbortError') })
   }
 
   /** A layer of ours gave the running call up. */

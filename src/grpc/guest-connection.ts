@@ -3,7 +3,7 @@ import type { PeerIdentity } from '../core/call.ts'
 import type { MeshError } from '../core/errors.ts'
 import type { Hop } from '../core/hop.ts'
 import type { Arrival, Runtime } from '../core/runtime.ts'
-import type { Carrier } from './exchange-in.ts'
+import type { Carrier } from './carrier.ts'
 import type { GrpcGuest, Inject } from './guest.ts'
 import type { GrpcInboundCall } from './inbound-call.ts'
 

@@ -4,7 +4,8 @@ import type {
   ServerInterceptingCallInterface,
   ServerInterceptor,
 } from '@grpc/grpc-js'
-import { type Carrier, ExchangeIn } from './exchange-in.ts'
+import type { Carrier } from './carrier.ts'
+import { ExchangeIn } from './exchange-in.ts'
 
 /** grpc-js's own, of the copy that the application's server is of. */
 export type CallClass = typeof ServerInterceptingCall

@@ -31,6 +31,16 @@ function outcomeOf(code: number): Outcome {
   })
 }
 
+/** The caller went away, or grpc-js answered in our place: before the answer began, and in the middle of it. */
+export const GONE: Outcome = Object.freeze({
+  class: 'ignored',
+  condition: 'reset',
+  committed: false,
+  unsent: false,
+  phase: 'head',
+})
+export const GONE_MIDWAY: Outcome = Object.freeze({ ...GONE, committed: true, phase: 'body' })
+
 /** Initial metadata: what comes of it is not known yet. */
 export const BEGUN: Outcome = Object.freeze({
   class: 'undecided',
