@@ -43,10 +43,11 @@ What a caller gets when:
 - A peer's answer is delivered as it is, also a 503 after retries are spent.
 - A transport failure or a refusal of ours rejects with a \`MeshError\`. Under the built-in \`fetch\` with the global dispatcher it is the
   \`cause\` of fetch's own \`TypeError\`; \`mesh.fetch\` and \`mesh.request\` reject with it directly.
+- Over [gRPC](grpc.md#errors) it is the \`cause\` of the \`ServiceError\`, whose code is the one of the column *gRPC*.
 - The caller's own abort reason, and an error thrown by the caller's own request body, pass through unwrapped.
 
 *Refusal* means that a layer of ours said no before or instead of a peer: such an error is not retried and not charged to any endpoint.
-*HTTP* and *gRPC* are the statuses with which an inbound refusal is answered.
+*HTTP* and *gRPC* are the statuses with which an inbound refusal is answered; *gRPC* is also what a failed gRPC call ends with.
 
 | code | HTTP | gRPC | refusal |
 | --- | --- | --- | --- |
