@@ -66,6 +66,8 @@ export interface Call<W> {
   readonly cancel?: 'all' | 'safe' | undefined
   /** Attempts made so far; written by the layer that makes them. */
   attempts: number
+  /** Those of them that were charged, after the first: gRFC A6 leaves the others out of what it counts. */
+  retries?: number | undefined
   /** Where the latest attempt went, for spans, logs and errors. */
   endpoint?: Endpoint | undefined
   /** What became of the attempts that failed, oldest first; undefined while none has. */

@@ -25,6 +25,7 @@ export class GrpcCall implements Call<GrpcWire> {
   deadline: number = Number.POSITIVE_INFINITY
   covers: 'call' | 'head' | 'sent' = 'call'
   attempts = 0
+  retries: number | undefined = undefined
   endpoint: Endpoint | undefined = undefined
   trail: AttemptReport[] | undefined = undefined
   readonly #replay: Replay

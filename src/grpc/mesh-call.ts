@@ -24,7 +24,7 @@ type JsCall = ReturnType<ChannelInterface['createCall']>
 type MessageContext = Parameters<JsCall['sendMessageWithContext']>[0]
 type AuthContext = ReturnType<JsCall['getAuthContext']>
 
-/** Attempts made before the one that answers, for the application (gRFC A6). */
+/** Attempts before the one that answers, for the application; without transparent ones (gRFC A6). */
 const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts'
 
 let calls = 0
@@ -272,8 +272,8 @@ export class MeshCall extends AsyncResource implements JsCall, GrpcWire, Observe
   }
 
   #countAttempts(metadata: Metadata): void {
-    const attempts = this.#call?.attempts ?? 1
-    if (attempts > 1) metadata.set(PREVIOUS_ATTEMPTS, String(attempts - 1))
+    const retries = this.#call?.retries
+    if (retries !== undefined) metadata.set(PREVIOUS_ATTEMPTS, String(retries))
   }
 
   #options(): CallOptions {

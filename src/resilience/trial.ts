@@ -141,7 +141,7 @@ export class Trial<W> implements Spent {
       this.repeated = false
     } else {
       if (!decision.transparent) {
-        this.retries++
+        this.#call.retries = ++this.retries
         this.backoffs = decision.told ? 0 : this.backoffs + 1
       }
       this.#announce(decision, outcome)

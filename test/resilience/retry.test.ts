@@ -496,7 +496,7 @@ describe('a call that waits until something is ready', () => {
 })
 
 test('only retries that were charged are counted to the peer (gRFC A6)', () => {
-  const { clock, below, send } = scene({}, {}, { endpoints: 5 })
+  const { clock, below, call, send } = scene({}, {}, { endpoints: 5 })
   const said = (): string | undefined => below.last.unit.outbox.get(PREVIOUS_ATTEMPTS)
   send()
   assert.equal(said(), undefined)
@@ -508,6 +508,7 @@ test('only retries that were charged are counted to the peer (gRFC A6)', () => {
   assert.equal(said(), '1')
   below.last.end(unsent())
   assert.equal(said(), '1')
+  assert.equal(call.retries, Number(said()))
 })
 
 test('one budget serves both protocols', () => {
