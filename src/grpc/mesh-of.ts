@@ -20,13 +20,23 @@ export class CallScope extends RequestScope {
   }
 }
 
-/** By the metadata that a handler is given: the one object that is its call's alone and that nobody has to be told of. */
-const CALLS = new WeakMap<object, MeshRequest>()
+/**
+ * On the metadata that a handler is given: the one object that is its call's alone and that nobody has to be told of.
+ * Not a WeakMap: one with an entry for every call keeps them alive through young collections. Clones do not have it.
+ */
+const MESH = Symbol('tulle.mesh')
+/** Nobody who compares, spreads or prints metadata sees it. One object for all: it is read in the same tick. */
+const HIDDEN: { configurable: true; value: MeshRequest | undefined } = {
+  configurable: true,
+  value: undefined,
+}
 /** Of the mesh that serves; all meshes of a process share it. */
 let store: AmbientStore | undefined
 
 export function rememberCall(metadata: Metadata, mesh: MeshRequest): void {
-  CALLS.set(metadata, mesh)
+  HIDDEN.value = mesh
+  Object.defineProperty(metadata, MESH, HIDDEN)
+  HIDDEN.value = undefined
 }
 
 export function rememberStore(ambient: AmbientStore): void {
@@ -41,7 +51,7 @@ export function rememberStore(ambient: AmbientStore): void {
  * @returns undefined for a call that did not come through `serve`
  */
 export function meshOf(call: { readonly metadata: Metadata }): MeshRequest | undefined {
-  const known = CALLS.get(call.metadata)
+  const known = (call.metadata as { readonly [MESH]?: MeshRequest } | undefined)?.[MESH]
   if (known !== undefined) return known
   const scope = store?.get()?.scope
   return scope instanceof CallScope && scope.shares(call) ? scope.mesh : undefined
