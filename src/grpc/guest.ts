@@ -14,6 +14,11 @@ import { MAX_HEADER_BYTES } from './metadata-in.ts'
  */
 const LINGER_MS = 1000
 
+/** How long a peer may take to speak HTTP/2, in milliseconds: as long as a head may take where HTTP is served. */
+const HELLO_MS = 10_000
+/** Whoever speaks it has acknowledged our settings by then (RFC 9113, 6.5.3): this many bytes since it was let in. */
+const ACKNOWLEDGED = 9
+
 /** Hands a connection to grpc-js with the interceptor that knows who is at its other end. */
 export type Inject = (arrival: Arrival, carrier: Carrier) => ConnectionInjector
 
@@ -57,11 +62,16 @@ export class GrpcGuest implements Guest {
   }
 
   arrived(arrival: Arrival): void {
-    const socket = arrival.socket as Duplex
+    const socket = arrival.socket as Duplex & { readonly bytesRead: number }
     if (socket.destroyed) return
+    const { bytesRead } = socket
+    const disarm = this.runtime.clock.background(HELLO_MS, () => {
+      if (socket.bytesRead - bytesRead < ACKNOWLEDGED) socket.destroy()
+    })
     const connection = new GrpcConnection(this, arrival, this.#inject)
     this.#connections.add(connection)
     socket.once('close', () => {
+      disarm()
       connection.closed()
       this.#connections.delete(connection)
       this.#look()

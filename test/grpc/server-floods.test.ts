@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Metadata, status } from '@grpc/grpc-js'
+import { ManualClock } from '../../src/testing/manual-clock.ts'
 import {
   CANCEL,
   CONTINUATION,
@@ -14,13 +15,14 @@ import {
   headerBlock,
   indexed,
   PING,
+  PREFACE,
   RST_STREAM,
   rawPeer,
   SETTINGS,
 } from '../kit/grpc/frames.ts'
 import { type InboundGrpc, inboundGrpc } from '../kit/grpc/inbound.ts'
 import { observe, quote } from '../kit/grpc/observe.ts'
-import { until } from '../kit/wait.ts'
+import { until, within } from '../kit/wait.ts'
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -98,6 +100,26 @@ test('FAULTS 53, incidents 25, 29: floods end their own connection, and cost oth
   t.diagnostic(`99 %: ${calm.toFixed(1)} ms, then ${stormy.toFixed(1)} ms; ${grown.toFixed(0)} MB more`)
   assert.ok(grown < 150, `${grown} MB more`)
   for (const { ends } of scene.harness.seen) assert.equal(ends.length, 1)
+})
+
+test('FAULTS 52: whoever does not speak HTTP/2 in time is let go; whoever does may be silent after that', async (t) => {
+  const clock = new ManualClock()
+  const scene = await inboundGrpc(t, { clock })
+  const silent = [PREFACE.subarray(0, 1), PREFACE, HELLO.subarray(0, -1), HELLO].map((said) =>
+    rawPeer(t, scene.port, said),
+  )
+  await until(() => silent.every(({ received }) => received().length > 0), { what: 'all to be let in' })
+  const polite = scene.client()
+  await quote(polite)
+  const peer = (): string | undefined => scene.service.ledger.executions.at(-1)?.peer
+  const first = peer()
+  clock.advance(9999)
+  await quote(scene.client())
+  assert.ok(silent.every(({ socket }) => !socket.destroyed))
+  clock.advance(1)
+  await Promise.all(silent.map(({ closed }) => within(closed, 3000, 'the end of a silent connection')))
+  await quote(polite)
+  assert.equal(peer(), first, 'the same connection')
 })
 
 test('FAULTS 49: metadata past 16 KiB is refused before anything looks at it, and the limit may be raised', async (t) => {
