@@ -103,6 +103,18 @@ test('a dead port: TRANSIENT_FAILURE, and waitForReady fails at its deadline and
   }
 })
 
+test('a peer that accepts and says nothing is taken for what this version of grpc-js takes it for', async (t) => {
+  const server = createServer((socket) => void socket.on('error', () => {}).resume())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  const [plain, mesh] = await sides(t, `127.0.0.1:${(server.address() as { port: number }).port}`)
+  const states = follow(mesh, true)
+  // The oldest is content with a connection; the newest waits for a first word of HTTP/2.
+  const ready = (await waitForReady(plain.client, 300)) === undefined
+  await until(() => states.length === 3, { what: 'the end of the time to connect' })
+  assert.deepEqual(states, ['IDLE', 'CONNECTING', ready ? 'READY' : 'TRANSIENT_FAILURE'])
+})
+
 test('a port that opens after 300 ms: failure first, then READY, by itself', async (t) => {
   const port = await deadPort()
   const two = await sides(t, `127.0.0.1:${port}`)
