@@ -40,6 +40,8 @@ export class Connection {
   #owner: ConnectionOwner | undefined
   #ready = false
   #closed = false
+  /** Began the first call since its peer was heard; undefined: none has. */
+  #silentSinceMs: number | undefined
   /** The channel is closed. */
   #isShut = false
 
@@ -62,8 +64,19 @@ export class Connection {
     if (!this.#ready || this.#riders.size === 0) this.#shut()
   }
 
-  join(rider: Rider): void {
+  join(rider: Rider, nowMs: number): void {
     this.#riders.add(rider)
+    this.#silentSinceMs ??= nowMs
+  }
+
+  /** Its peer has said something, on whatever call. */
+  heard(): void {
+    this.#silentSinceMs = undefined
+  }
+
+  /** For how long calls have waited on it in vain, in milliseconds. */
+  silentMs(nowMs: number): number {
+    return this.#silentSinceMs === undefined ? 0 : nowMs - this.#silentSinceMs
   }
 
   leave(rider: Rider): void {

@@ -92,6 +92,11 @@ export class Lane implements ConnectionOwner {
     if (connection !== undefined) this.standing.enter('idle')
   }
 
+  /** It may be dead: the next call gets another one. What runs on it may still be answered. */
+  doubt(connection: Connection): void {
+    if (this.#ready === connection) this.retire()
+  }
+
   /** Nothing waits here, or will. */
   close(): void {
     this.retire()

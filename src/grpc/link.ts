@@ -24,6 +24,8 @@ export interface Journey {
 }
 
 const GRPC = 'application/grpc'
+/** How long a connection may say nothing while calls run into their time, in milliseconds: many round trips. */
+const SILENT_MS = 1000
 /** In a link that is done: nothing asks any more. */
 const GONE = undefined as never
 
@@ -74,8 +76,10 @@ export class GrpcLink implements Link, Passenger, Rider {
   cancel(reason: CancelReason): void {
     if (this.#phase === 'done') return
     const phase = this.#phase
+    const nowMs = this.#journey.clock.now()
+    if (reason.kind === 'deadline' || reason.kind === 'try-timeout') this.#doubt(nowMs)
     this.#abandon()
-    this.#end(cancelled(reason, this.#attempt, this.#journey.clock.now(), phase === 'body', phase))
+    this.#end(cancelled(reason, this.#attempt, nowMs, phase === 'body', phase))
   }
 
   cut(reason: string, hint?: string): void {
@@ -110,6 +114,7 @@ export class GrpcLink implements Link, Passenger, Rider {
   onReceiveMetadata(metadata: Metadata): void {
     if (this.#phase === 'done') return
     if (this.#connection !== undefined) this.#connection.proven = true
+    this.#connection?.heard()
     if (!String(metadata.get('content-type')[0]).startsWith(GRPC)) {
       this.#foreign = true
       return
@@ -124,11 +129,14 @@ export class GrpcLink implements Link, Passenger, Rider {
   }
 
   onReceiveMessage(message: Buffer): void {
-    if (this.#phase === 'body') this.#attempt.call.wire.onMessage(message)
+    if (this.#phase !== 'body') return
+    this.#connection?.heard()
+    this.#attempt.call.wire.onMessage(message)
   }
 
   onReceiveStatus(said: StatusObject): void {
     if (this.#phase === 'done') return
+    this.#connection?.heard()
     if (said.code === status.OK && !this.#foreign) {
       this.#last(said, WELL)
       return
@@ -137,6 +145,15 @@ export class GrpcLink implements Link, Passenger, Rider {
     if (own !== undefined && own.status === undefined) this.#end(own.outcome)
     else if (own?.status !== undefined) this.#last(own.status, own.outcome)
     else this.#last(said, classify(said.code, said.metadata, this.#fair()))
+  }
+
+  /**
+   * Time is up, and not a word came on this connection: it may be dead without anybody having said so (FAULTS 6), and the
+   * calls that follow are not to find that out one by one.
+   */
+  #doubt(nowMs: number): void {
+    const connection = this.#connection
+    if (connection !== undefined && connection.silentMs(nowMs) >= SILENT_MS) this.#lane.doubt(connection)
   }
 
   #written(): void {
@@ -173,7 +190,7 @@ export class GrpcLink implements Link, Passenger, Rider {
     this.#connection = connection
     this.#inner = inner
     this.#phase = 'send'
-    connection.join(this)
+    connection.join(this, nowMs)
     if (wire.credentials !== undefined) inner.setCredentials(wire.credentials)
     inner.start(outgoingMetadata(this.#attempt, nowMs), this)
     wire.attach(this)
