@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { Channel, type ChannelInterface, connectivityState, credentials } from '@grpc/grpc-js'
 import { waitForChannelReady } from 'nice-grpc'
@@ -104,9 +104,14 @@ test('a dead port: TRANSIENT_FAILURE, and waitForReady fails at its deadline and
 })
 
 test('a peer that accepts and says nothing is taken for what this version of grpc-js takes it for', async (t) => {
-  const server = createServer((socket) => void socket.on('error', () => {}).resume())
+  const sockets: Socket[] = []
+  const server = createServer((socket) => {
+    sockets.push(socket)
+    socket.on('error', () => {}).resume()
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => server.close())
+  // grpc-js alone would wait 20 s for it, closed or not.
+  t.after(() => server.close() && sockets.forEach((socket) => void socket.destroy()))
   const [plain, mesh] = await sides(t, `127.0.0.1:${(server.address() as { port: number }).port}`)
   const states = follow(mesh, true)
   // The oldest is content with a connection; the newest waits for a first word of HTTP/2.
