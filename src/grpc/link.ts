@@ -2,6 +2,7 @@ import { type Channel, type Metadata, type StatusObject, status } from '@grpc/gr
 import type { Attempt } from '../core/attempt.ts'
 import { cancelled } from '../core/cancel.ts'
 import type { MeshError } from '../core/errors.ts'
+import { REFUSED } from '../core/header-names.ts'
 import type { CancelReason, Observer } from '../core/hop.ts'
 import type { Outcome, Phase } from '../core/outcome.ts'
 import type { Clock } from '../core/ports.ts'
@@ -144,7 +145,12 @@ export class GrpcLink implements Link, Passenger, Rider {
     const own = ownWord(said, this.#foreign, this.#standing())
     if (own !== undefined && own.status === undefined) this.#end(own.outcome)
     else if (own?.status !== undefined) this.#last(own.status, own.outcome)
-    else this.#last(said, classify(said.code, said.metadata, this.#fair()))
+    else {
+      const outcome = classify(said.code, said.metadata, this.#fair())
+      // Whoever passes this error on to callers of its own must not say for us that it has not seen their calls.
+      said.metadata.remove(REFUSED)
+      this.#last(said, outcome)
+    }
   }
 
   /**

@@ -10,7 +10,6 @@ import {
 import type { Ambient } from '../core/ambient.ts'
 import type { Call, CallOptions } from '../core/call.ts'
 import { MeshError } from '../core/errors.ts'
-import { REFUSED } from '../core/header-names.ts'
 import type { Cancel, Hop, Observer } from '../core/hop.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Route } from '../core/plan.ts'
@@ -221,8 +220,6 @@ export class MeshCall extends AsyncResource implements JsCall, GrpcWire, Observe
   onStatus(last: StatusObject): void {
     if (this.#status !== undefined) return
     if (!this.#headTold) this.#countAttempts(last.metadata)
-    // Whoever passes this error on to callers of its own must not say for us that it has not seen their calls.
-    if (last.code !== status.OK) last.metadata.remove(REFUSED)
     this.#settle(last)
     if (this.#launching) process.nextTick(MeshCall.#tell, this)
     else MeshCall.#tell(this)
