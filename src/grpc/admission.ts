@@ -78,8 +78,18 @@ export class Admission {
     return ms === Number.POSITIVE_INFINITY ? () => {} : this.#runtime.clock.after(Math.max(0, ms), fn)
   }
 
+  /** Ends at once where the mesh closes. */
   #pause(): Promise<void> {
-    return new Promise((resolve) => void this.#runtime.clock.after(LOOK_AGAIN_MS, resolve))
+    const { clock, events } = this.#runtime
+    return new Promise((resolve) => {
+      const go = (): void => {
+        disarm()
+        deaf()
+        resolve()
+      }
+      const disarm = clock.after(LOOK_AGAIN_MS, go)
+      const deaf = events.on('state', go)
+    })
   }
 
   /** Of the service of this name, or of the one that claims it. */

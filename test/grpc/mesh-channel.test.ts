@@ -157,14 +157,14 @@ describe('a service nobody knows', () => {
   })
 })
 
-test('a mesh that closes ends what waits for a name', async () => {
+test('a mesh that closes ends what waits for a name, and leaves no timer', async () => {
   const { mesh, call } = begin('ready', 'billing')
   const hearer = call({ waitForReady: true })
   await settled()
   mesh.become('closed')
-  mesh.clock.advance(1000)
   await settled()
   assert.equal(codeOf(hearer), 'TULLE_CLOSED')
+  assert.equal(mesh.clock.armed, 0)
 })
 
 test('a channel has a target and a reference, as tools expect', () => {
