@@ -69,7 +69,8 @@ export interface OwnWord {
 export function ownWord(status: StatusObject, foreign: boolean, at: Standing): OwnWord | undefined {
   const { code, details } = status
   const http = HTTP.exec(details)
-  if (http !== null) return notGrpc(status, `HTTP status ${http[1]}`, grpcOfHttp(Number(http[1])))
+  if (http !== null && !at.committed && !saysGrpc(status))
+    return notGrpc(status, `HTTP status ${http[1]}`, grpcOfHttp(Number(http[1])))
   if (foreign) return notGrpc(status, 'HTTP status 200', UNKNOWN)
   if (typeof code !== 'number' || details === undefined) return undecodable(status)
   if (code === 0 || !isEmpty(status)) return undefined
@@ -173,6 +174,11 @@ function calm(status: StatusObject): StatusObject {
   const why =
     ' (the peer said ENHANCE_YOUR_CALM: it is overloaded, or takes our pings for too many; then raise grpc.keepalive_time_ms)'
   return { ...status, details: status.details + why }
+}
+
+/** Then the words are the peer's, though it may have them from a call of its own. */
+function saysGrpc({ metadata }: StatusObject): boolean {
+  return String(metadata.get('content-type')[0]).startsWith('application/grpc')
 }
 
 function isEmpty({ metadata }: StatusObject): boolean {

@@ -130,9 +130,13 @@ export class GrpcLink implements Link, Passenger, Rider {
   }
 
   onReceiveMessage(message: Buffer): void {
-    if (this.#phase !== 'body') return
-    this.#connection?.heard()
-    this.#attempt.call.wire.onMessage(message)
+    if (this.#phase === 'body') {
+      this.#connection?.heard()
+      this.#attempt.call.wire.onMessage(message)
+    } else if (this.#foreign) {
+      // Nobody asks for what is no answer, and its end comes after it.
+      this.read()
+    }
   }
 
   onReceiveStatus(said: StatusObject): void {

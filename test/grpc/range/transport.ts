@@ -68,11 +68,18 @@ test('FAULTS 11: after a GOAWAY new calls get a new connection, and the old one 
 })
 
 test('the status that a server passes on from a call of its own does not make ours unsent', async () => {
-  for (const details of ['No connection established', 'Stream refused by server', 'Connection dropped']) {
+  for (const details of [
+    'No connection established',
+    'Stream refused by server',
+    'Connection dropped',
+    'Received HTTP status code 503',
+  ]) {
     const server = await serveH2((stream) => trailersOnly(stream, 14, details))
     const leaf = leafTo(server.port)
-    const outcome = await new Sent(leaf).ended()
+    const sent = new Sent(leaf)
+    const outcome = await sent.ended()
     assert.deepEqual([outcome.condition, outcome.unsent, outcome.error], ['gateway-error', false, undefined])
+    assert.equal(sent.wire.status?.details, details)
     await leaf.close()
     await server.close()
   }
@@ -96,6 +103,21 @@ test('SECURITY 38: an answer of HTTP is told from one of gRPC, by its status', a
     await leaf.close()
     await server.close()
   }
+})
+
+test('SECURITY 38: an answer that only looks like gRPC inside is read to its end, however little is asked for', async () => {
+  const server = await serveH2((stream) => {
+    stream.respond({ ':status': 200, 'content-type': 'application/json' }, { waitForTrailers: true })
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+    stream.write(framed(Buffer.from('a')))
+    stream.end(framed(Buffer.from('b')))
+  })
+  const leaf = leafTo(server.port)
+  const sent = new Sent(leaf, { reads: 1 })
+  await sent.ended()
+  assert.deepEqual([sent.wire.heard, sent.wire.status?.code], [['status'], status.UNKNOWN])
+  await leaf.close()
+  await server.close()
 })
 
 test('SECURITY 37: a message that declares 800 MB is our own limit, and nobody is charged', async () => {
