@@ -230,8 +230,9 @@ describe('a connection that is lost in the moment a call begins', () => {
       const sockets: Socket[] = []
       const made = ({ socket }: any): void => void sockets.push(socket)
       diagnostics('net.client.socket').subscribe(made)
+      let release = (): void => {}
       const slow = credentials.createFromMetadataGenerator((_, done) => {
-        setTimeout(() => done(null, new Metadata()), 20)
+        release = () => done(null, new Metadata())
       })
       const more = when.startsWith('while') ? { credentials: slow } : {}
       try {
@@ -246,6 +247,8 @@ describe('a connection that is lost in the moment a call begins', () => {
           const socket = sockets.find((each) => each.remotePort === server.port && !each.destroyed)!
           const method = `/test.Echo/Race${round}`
           const sent = new Sent(leaf, { ...more, method })
+          // By then the loss is known on this side.
+          socket.once('close', () => setTimeout(release, 2))
           at(() => socket.destroy())
           const { error, unsent, class: verdict } = await sent.ended(1000)
           assert.equal(verdict, 'failure')
