@@ -9,8 +9,7 @@ import { transportOptions } from './transport-options.ts'
 export class Lanes {
   readonly #make: (options: ChannelOptions, name: string) => Lane
   readonly #byName = new Map<string, Lane>()
-  #given: Readonly<ChannelOptions> | undefined
-  #last: Lane | undefined
+  readonly #byGiven = new WeakMap<Readonly<ChannelOptions>, Lane>()
 
   constructor(make: (options: ChannelOptions, name: string) => Lane) {
     this.#make = make
@@ -18,7 +17,10 @@ export class Lanes {
 
   /** @param given the application's; one object for all calls of a channel of its */
   of(given: Readonly<ChannelOptions>): Lane {
-    if (given === this.#given && this.#last !== undefined) return this.#last
+    return this.#byGiven.get(given) ?? this.#find(given)
+  }
+
+  #find(given: Readonly<ChannelOptions>): Lane {
     const options = transportOptions(given)
     const name = nameOf(options)
     let lane = this.#byName.get(name)
@@ -26,8 +28,7 @@ export class Lanes {
       lane = this.#make(options, name)
       this.#byName.set(name, lane)
     }
-    this.#given = given
-    this.#last = lane
+    this.#byGiven.set(given, lane)
     return lane
   }
 
