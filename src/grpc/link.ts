@@ -234,8 +234,8 @@ export class GrpcLink implements Link, Passenger, Rider {
   }
 
   /**
-   * Node keeps a stream that is over until a full collection, and with it grpc-js's call and this, its listener: the
-   * application's side of the call need not stay that long.
+   * What grpc-js and Node hold of a call that is over outlives young collections, and may hold this, its listener: the
+   * application's side of the call need not stay that long (bench/README.md).
    */
   #letGo(): void {
     this.#attempt = GONE
