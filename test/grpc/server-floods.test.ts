@@ -36,6 +36,9 @@ function rssMb(): number {
   return process.memoryUsage().rss / 1e6
 }
 
+/** The type of the frame (RFC 9113, 6.8). */
+const GOAWAY = 7
+
 /** The 99th percentile of a good caller's calls, in milliseconds. */
 async function latency(scene: InboundGrpc): Promise<number> {
   const client = scene.client()
@@ -49,7 +52,17 @@ async function latency(scene: InboundGrpc): Promise<number> {
   return taken.sort((a, b) => a - b)[197]!
 }
 
-/** Says it again and again, until nobody listens or `times` is reached. */
+/** Whether these whole frames hold a GOAWAY that is no farewell in good order. */
+function wasShownOut(frames: Buffer): boolean {
+  for (let at = 0; at + 17 <= frames.length; at += 9 + frames.readUIntBE(at, 3))
+    if (frames[at + 3] === GOAWAY && frames.readUInt32BE(at + 13) !== 0) return true
+  return false
+}
+
+/**
+ * Says it again and again, until nobody listens or `times` is reached.
+ * @returns whether it was cut off: Node 20 says GOAWAY, reads nothing more and leaves the socket to its peer
+ */
 async function flood(
   t: Parameters<typeof rawPeer>[0],
   port: number,
@@ -57,11 +70,13 @@ async function flood(
   say: (n: number) => Buffer,
 ): Promise<boolean> {
   const { socket } = rawPeer(t, port, HELLO)
+  const heard: Buffer[] = []
+  socket.on('data', (chunk: Buffer) => heard.push(chunk))
   for (let n = 0; n < times && !socket.destroyed; n++) {
     socket.write(say(n))
     await turn()
   }
-  const cut = socket.destroyed
+  const cut = socket.destroyed || wasShownOut(Buffer.concat(heard))
   socket.destroy()
   return cut
 }
