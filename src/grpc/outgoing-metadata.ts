@@ -43,6 +43,8 @@ export function outgoingMetadata(attempt: Attempt<GrpcWire>, nowMs: number): Met
   const sent = plain ? metadata : metadata.clone()
   if (!plain) for (const [name, value] of attempt.outbox) add(sent, name, value)
   if (timed) sent.set(GRPC_TIMEOUT, grpcTimeout(call.deadline - nowMs - DEADLINE_SAFETY_MS))
+  // A deadline that was inherited binds no longer once the request it came with is answered.
+  else if (attempt.number > 1) sent.remove(GRPC_TIMEOUT)
   return sent
 }
 

@@ -53,6 +53,14 @@ describe('grpc-timeout', () => {
       assert.equal(grpcTimeout(leftMs), text)
     })
 
+  test('is not repeated by a later attempt that is bound by no deadline any more', () => {
+    const wire = new FakeWire({ metadata: new Metadata() })
+    const attempt = (number: number, call: Partial<Call<GrpcWire>>) =>
+      outgoingMetadata(makeAttempt<GrpcWire>({ call: grpcCall(wire, call), number }), 0)
+    assert.deepEqual(attempt(1, { covers: 'call', deadline: 1005 }).get('grpc-timeout'), ['1000m'])
+    assert.deepEqual(attempt(2, { covers: 'sent', deadline: 1005 }).get('grpc-timeout'), [])
+  })
+
   test('has eight digits at most and a unit, never says more than is left, and loses less than its unit', () => {
     const left = fc.oneof(
       fc.double({ min: 1, max: 1e9, noNaN: true }),
