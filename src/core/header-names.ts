@@ -10,6 +10,8 @@ export const IDEMPOTENCY_KEY = 'idempotency-key'
 export const RETRY_AFTER = 'retry-after'
 /** Retries that were charged so far, this one included; absent where there was none, so not on transparent ones (gRFC A6). */
 export const PREVIOUS_ATTEMPTS = 'x-tulle-previous-attempts'
+/** gRFC A6's name of it: of a request, attempts before this one; of an answer, before the one that answers. Without transparent ones. */
+export const PREVIOUS_RPC_ATTEMPTS = 'grpc-previous-rpc-attempts'
 /** On refusals of ours: the code, so that a mesh caller can tell them from the application's own answers. */
 export const REFUSED = 'x-tulle-refused'
 /** Everything that begins so is ours, and is stripped from every inbound request. */

@@ -10,6 +10,7 @@ import {
 import type { Ambient } from '../core/ambient.ts'
 import type { Call, CallOptions } from '../core/call.ts'
 import { MeshError } from '../core/errors.ts'
+import { PREVIOUS_RPC_ATTEMPTS } from '../core/header-names.ts'
 import type { Cancel, Hop, Observer } from '../core/hop.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Route } from '../core/plan.ts'
@@ -23,9 +24,6 @@ import type { GrpcWire, Link } from './wire.ts'
 type JsCall = ReturnType<ChannelInterface['createCall']>
 type MessageContext = Parameters<JsCall['sendMessageWithContext']>[0]
 type AuthContext = ReturnType<JsCall['getAuthContext']>
-
-/** Attempts before the one that answers, for the application; without transparent ones (gRFC A6). */
-const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts'
 
 let calls = 0
 
@@ -273,7 +271,7 @@ export class MeshCall extends AsyncResource implements JsCall, GrpcWire, Observe
 
   #countAttempts(metadata: Metadata): void {
     const retries = this.#call?.retries
-    if (retries !== undefined) metadata.set(PREVIOUS_ATTEMPTS, String(retries))
+    if (retries !== undefined) metadata.set(PREVIOUS_RPC_ATTEMPTS, String(retries))
   }
 
   #options(): CallOptions {

@@ -1,10 +1,8 @@
 import type { Metadata } from '@grpc/grpc-js'
 import { MeshError } from '../core/errors.ts'
-import { BAGGAGE, TIMEOUT, TRACEPARENT, TRACESTATE } from '../core/header-names.ts'
+import { BAGGAGE, PREVIOUS_RPC_ATTEMPTS, TIMEOUT, TRACEPARENT, TRACESTATE } from '../core/header-names.ts'
 import { isConfusable, isProtected } from '../core/protected-headers.ts'
 
-/** gRFC A6: attempts made before this one; absent on the first. */
-const PREVIOUS_ATTEMPTS = 'grpc-previous-rpc-attempts'
 const MILLISECONDS = /^\d{1,10}$/
 const NONE: readonly string[] = Object.freeze([])
 
@@ -60,7 +58,7 @@ export function readMetadata(
       case TIMEOUT:
         if (!stranger) reading.timeoutMs = shortest(texts(metadata, name))
         break
-      case PREVIOUS_ATTEMPTS:
+      case PREVIOUS_RPC_ATTEMPTS:
         if (!stranger) reading.previousAttempts = texts(metadata, name)[0]
         break
       case 'host':

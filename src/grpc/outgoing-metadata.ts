@@ -1,12 +1,10 @@
 import type { Metadata } from '@grpc/grpc-js'
 import type { Attempt } from '../core/attempt.ts'
-import { BAGGAGE, GRPC_TIMEOUT, PREVIOUS_ATTEMPTS } from '../core/header-names.ts'
+import { BAGGAGE, GRPC_TIMEOUT, PREVIOUS_ATTEMPTS, PREVIOUS_RPC_ATTEMPTS } from '../core/header-names.ts'
 import type { GrpcWire } from './wire.ts'
 
 /** How much less time than we have we say the peer has, so that its answer can still arrive, in milliseconds. */
 const DEADLINE_SAFETY_MS = 5
-/** What gRPC A6 calls it. */
-const PREVIOUS_RPC_ATTEMPTS = 'grpc-previous-rpc-attempts'
 /** What a header of HTTP/2 may hold as gRPC writes it. */
 const LEGAL_VALUE = /^[ -~]*$/
 
