@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { consulBinary } from './consul.ts'
 
 const dist = dirname(dirname(fileURLToPath(import.meta.url)))
 const match = process.argv.includes('--match')
@@ -23,8 +24,17 @@ if (files.length === 0) {
   process.exit(1)
 }
 
+const consul = await consulBinary().catch((error: Error) => {
+  // Never a skip: a suite that ran without Consul would say nothing about it.
+  process.stderr.write(`the tests need Consul: ${error.message}\n`)
+  process.exit(1)
+})
+
 const node = process.env.TULLE_TEST_NODE ?? process.execPath
-const child = spawn(node, ['--test', '--test-concurrency=2', ...files], { stdio: 'inherit' })
+const child = spawn(node, ['--test', '--test-concurrency=2', ...files], {
+  stdio: 'inherit',
+  env: { ...process.env, CONSUL_BIN: consul.path },
+})
 child.on('exit', (code, signal) => {
   process.exitCode = signal === null ? (code ?? 1) : 1
 })
