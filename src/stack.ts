@@ -9,6 +9,7 @@ import { load } from './endpoints/load.ts'
 import { outlier } from './endpoints/outlier.ts'
 import { pick } from './endpoints/pick.ts'
 import { connectPiece } from './policy/connect.ts'
+import { lookupPiece } from './policy/lookup.ts'
 import { mtlsPiece } from './policy/mtls.ts'
 import { breaker } from './resilience/breaker.ts'
 import { deadline } from './resilience/deadline.ts'
@@ -172,6 +173,7 @@ export const policyPieces: readonly PolicyPiece<unknown>[] = [
     balancePiece,
     connectPiece,
     mtlsPiece,
+    lookupPiece,
   ]),
 ]
 

@@ -237,6 +237,20 @@ export const CODES = {
     'The plane refused what it was asked for.',
     'The message has its reason: a token that is revoked, used up or of another service, an identity that is banned, or something malformed.',
   ),
+  TULLE_CONSUL: code(
+    503,
+    'UNAVAILABLE',
+    true,
+    'The Consul agent could not be reached, or refused what it was asked for.',
+    'Calls go on with the last good endpoints, certificates, intentions and policy. Is CONSUL_HTTP_ADDR right, the agent running, and does its ACL token allow what the message names?',
+  ),
+  TULLE_DENIED: code(
+    403,
+    'PERMISSION_DENIED',
+    true,
+    'An inbound request was understood, its caller is known, and he may not do this.',
+    'The message names the rule that decided. `tulle explain` shows which intentions apply; with default deny somebody must allow it first.',
+  ),
   TULLE_STATE: code(
     500,
     'INTERNAL',

@@ -5,6 +5,7 @@ import { type EndpointWire, leaseWire, type RegistrationWire } from '../core/pla
 import type { Clock, Logger, Random } from '../core/ports.ts'
 import type { Listener } from '../core/runtime.ts'
 import { type Advertised, addressOf, readAdvertise } from './advertise.ts'
+import type { RegistrarStatus, Registration } from './registration.ts'
 
 const TTL_MS = 10_000
 /** At most 4 s: shorter than the grace of one TTL that a plane gives everybody after its restart. */
@@ -31,15 +32,6 @@ export interface RegistrarOptions {
   readonly localAddress: () => Promise<string | undefined>
 }
 
-export interface RegistrarStatus {
-  readonly state: 'idle' | 'registering' | 'registered' | 'left'
-  /** What this process says it serves, `address:port`. */
-  readonly endpoints: readonly string[]
-  /** Since the plane last confirmed it; undefined: it never did. */
-  readonly ageMs: number | undefined
-  readonly problem: string | undefined
-}
-
 /**
  * Tells the plane what this process serves, all of it under one instance id, and that it is alive, every third of the
  * time the plane gives (10 s by default) ± 10 %. Workers of one cluster each do so for the same address: the plane
@@ -47,7 +39,7 @@ export interface RegistrarStatus {
  *
  * idle -> registering -> registered; a change, or a plane that does not know us (404) -> registering; any -> left.
  */
-export class Registrar {
+export class Registrar implements Registration {
   readonly #options: RegistrarOptions
   readonly #advertised: Advertised
   readonly #listeners = new Set<Listener>()
