@@ -1,0 +1,5 @@
+/** Real Consul agents for tests: the front of this folder. */
+export type { AgentOptions, AgentPorts } from './agent-config.ts'
+export type { ApiAnswer, ApiMethod, ApiOptions } from './api.ts'
+export { freePorts } from './ports.ts'
+export { Agent, consul, startAgent } from './running-agent.ts'
