@@ -28,6 +28,8 @@ export interface AgentOptions {
    * elects itself within 0.1 s and one with a disk within 1 to 3.
    */
   readonly dataDir?: boolean
+  /** Opens `ports.wan`, for federation: the agents of another datacenter name it in `config.retry_join_wan`. */
+  readonly wan?: boolean
   /** `false`: a client agent, of the cluster given by `config.retry_join`. Default true. */
   readonly server?: boolean
   /** Default `info`. */
@@ -43,6 +45,7 @@ export interface AgentPorts {
   readonly rpc: number
   readonly serf: number
   readonly grpc: number
+  readonly wan: number
 }
 
 /** The files of an agent with HTTPS. */
@@ -55,6 +58,8 @@ export interface TlsFiles {
 
 export interface AgentIdentity {
   readonly node: string
+  /** The same after its disk was wiped: a node of this name with another id is refused while the old one lives. */
+  readonly nodeId: string
   readonly token: string | undefined
   readonly tls: TlsFiles | undefined
   readonly socketPath: string | undefined
@@ -64,6 +69,7 @@ export interface AgentIdentity {
 export function identityOf(options: AgentOptions, folder: string): AgentIdentity {
   return {
     node: options.node ?? `node-${randomUUID().slice(0, 8)}`,
+    nodeId: randomUUID(),
     token: options.token ?? (options.acl === undefined ? undefined : randomUUID()),
     tls: options.tls ? writeCertificates(folder) : undefined,
     socketPath: options.unixSocket ? join(folder, 'http.sock') : undefined,
@@ -81,20 +87,19 @@ export function configOf(
   const inMemory = server && options.dataDir !== true
   const base: Json = {
     node_name: identity.node,
+    node_id: identity.nodeId,
     datacenter: options.datacenter ?? 'dc1',
     bind_addr: '127.0.0.1',
     server,
     log_level: options.logLevel ?? 'info',
     disable_update_check: true,
     connect: { enabled: true },
-    // Agents on one machine must not take each other for the same node.
-    disable_host_node_id: true,
     ports: {
       http: options.tls ? -1 : ports.api,
       https: options.tls ? ports.api : -1,
       server: ports.rpc,
       serf_lan: ports.serf,
-      serf_wan: -1,
+      serf_wan: options.wan ? ports.wan : -1,
       dns: -1,
       grpc: options.grpcPort ? ports.grpc : -1,
       ...(atLeast(version, 1, 14) ? { grpc_tls: -1 } : {}),

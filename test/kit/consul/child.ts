@@ -3,7 +3,7 @@ import type { Exit } from '../process.ts'
 
 /**
  * A program that knows nothing of us: it neither keeps this process running nor outlives it, however this one ends.
- * Its guard, a shell that waits for the end of a pipe only we hold, kills it and removes `folder` when we are gone.
+ * Its guard, a shell that waits for the end of a pipe only we hold, kills it and removes `folder`, if any, when we are gone.
  */
 export class Child {
   readonly pid: number
@@ -13,21 +13,20 @@ export class Child {
   #log = ''
   #exit: Exit | undefined
 
-  constructor(
-    command: string,
-    args: readonly string[],
-    env: Readonly<Record<string, string>>,
-    folder: string,
-  ) {
+  constructor(command: string, args: readonly string[], env: Readonly<Record<string, string>>, folder = '') {
     this.#process = spawn(command, args, {
       env: { PATH: process.env.PATH ?? '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.pid = this.#process.pid ?? -1
-    this.#guard = spawn('sh', ['-c', 'read -r _; kill -9 "$0"; rm -rf "$1"', String(this.pid), folder], {
-      detached: true,
-      stdio: ['pipe', 'ignore', 'ignore'],
-    })
+    this.#guard = spawn(
+      'sh',
+      ['-c', 'read -r _; kill -9 "$0"; [ -z "$1" ] || rm -rf "$1"', String(this.pid), folder],
+      {
+        detached: true,
+        stdio: ['pipe', 'ignore', 'ignore'],
+      },
+    )
     this.#guard.stdin?.on('error', () => {})
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {

@@ -36,8 +36,8 @@ export function consul(): Promise<ConsulBinary> {
 export async function startAgent(options: AgentOptions = {}): Promise<Agent> {
   const binary = await consul()
   for (let attempt = 1; ; attempt++) {
-    const [api = 0, rpc = 0, serf = 0, grpc = 0] = await freePorts(4)
-    const agent = new Agent(options, binary, { api, rpc, serf, grpc })
+    const [api = 0, rpc = 0, serf = 0, grpc = 0, wan = 0] = await freePorts(5)
+    const agent = new Agent(options, binary, { api, rpc, serf, grpc, wan })
     try {
       await agent.start()
       return agent
