@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { closest } from 'fastest-levenshtein'
+import type { ConsulOptions } from './consul-settings.ts'
 import type { EndpointSpec } from './core/endpoint.ts'
 import { MeshError } from './core/errors.ts'
 import type { AccessLog } from './core/events.ts'
@@ -49,7 +50,9 @@ export interface MeshOptions {
   /** Its private key. Environment: `TULLE_KEY_FILE`. */
   readonly keyFile?: string | undefined
   /** Default `plane` where there is one, else `static`. Environment: `TULLE_DISCOVERY`. */
-  readonly discovery?: 'plane' | 'static' | undefined
+  readonly discovery?: 'plane' | 'consul' | 'static' | undefined
+  /** The Consul agent of this machine. Environment: that of Consul's own tools, `CONSUL_HTTP_ADDR` and so on. */
+  readonly consul?: ConsulOptions | undefined
   /** Mutual TLS in both directions; default `strict` where there is an identity, else `disable`. Environment: `TULLE_MTLS`. */
   readonly mtls?: MtlsMode | undefined
   /** Of what is served; default as `mtls`. Environment: `TULLE_INBOUND_MTLS`. */
@@ -113,7 +116,7 @@ export function readConfig(options: MeshOptions = {}): Config {
   const values: Record<string, unknown> = {}
   const origins: Origin[] = []
   for (const [key, setting] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
-    const { value, source, file } = readSetting(setting, given[setting.option], env)
+    const { value, source, file } = readSetting(setting, optionOf(given, setting.option), env)
     values[key] = value
     const shown = setting.secret && value !== '' ? '********' : maskUserinfo(setting.show(value))
     origins.push({ setting, source, shown, file })
@@ -212,11 +215,31 @@ function unknownVariables(env: Readonly<Record<string, string | undefined>>): st
     .map((name) => `${name} is not a variable of tulle; did you mean ${closest(name, known)}?`)
 }
 
+/** `consul.address` is `{ consul: { address } }`. */
+function optionOf(given: Readonly<Record<string, unknown>>, path: string): unknown {
+  const [group, name] = path.split('.') as [string, string?]
+  const value = given[group]
+  if (name === undefined) return value
+  if (value === undefined) return undefined
+  if (typeof value !== 'object' || value === null)
+    throw new MeshError(
+      'TULLE_CONFIG',
+      `option ${group}: expected an object such as { ${name}: … }, found ${JSON.stringify(value)}`,
+      { layer: 'config' },
+    )
+  return (value as Readonly<Record<string, unknown>>)[name]
+}
+
 const OTHER_OPTIONS = ['logger', 'accessLog', 'clock', 'random', 'env']
 
 function unknownOptions(given: Readonly<Record<string, unknown>>): string[] {
-  const known = [...Object.values(SETTINGS).map(({ option }) => option as string), ...OTHER_OPTIONS]
-  return Object.keys(given)
+  const settings = Object.values(SETTINGS).map(({ option }) => option as string)
+  const groups = new Set(settings.flatMap((name) => (name.includes('.') ? [name.split('.')[0]] : [])))
+  const known = [...settings, ...OTHER_OPTIONS]
+  return Object.entries(given)
+    .flatMap(([name, value]) =>
+      groups.has(name) ? Object.keys(value as object).map((inner) => `${name}.${inner}`) : [name],
+    )
     .filter((name) => !known.includes(name))
     .map((name) => `createMesh: ${name} is not an option; did you mean ${closest(name, known)}?`)
 }

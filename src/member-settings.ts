@@ -82,14 +82,14 @@ export const MEMBER_SETTINGS = {
     describe: 'The private key of `TULLE_CERT_FILE`.',
     accepts: 'the path of a file',
   }),
-  discovery: setting<'plane' | 'static' | ''>({
+  discovery: setting<'plane' | 'consul' | 'static' | ''>({
     option: 'discovery',
     variable: 'TULLE_DISCOVERY',
     describe:
-      'Where addresses come from: `plane` where there is one, else `static`. Names in `TULLE_ENDPOINTS` always win.',
-    accepts: 'plane or static',
+      'Where addresses come from: `plane` where there is one, else `static`. `consul` takes identity and intentions from the Consul agent too. Names in `TULLE_ENDPOINTS` always win.',
+    accepts: 'plane, consul or static',
     fallback: '',
-    parse: oneOf(['plane', 'static', '']),
+    parse: oneOf(['plane', 'consul', 'static', '']),
     show: (value) => value,
   }),
   mtls: setting<MtlsMode | ''>({

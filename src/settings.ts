@@ -1,3 +1,4 @@
+import { CONSUL_SETTINGS } from './consul-settings.ts'
 import { isAddress, parseAddress } from './core/address.ts'
 import type { EndpointSpec } from './core/endpoint.ts'
 import { PATH_MODES, type PathMode } from './core/runtime.ts'
@@ -46,14 +47,15 @@ export const SETTINGS = {
   policy: setting<string | object | undefined>({
     option: 'policy',
     variable: 'TULLE_POLICY',
-    describe: 'The policy: a YAML or JSON file, or a folder of them. Watched, and reloaded live.',
-    accepts: 'the path of a file or a folder',
+    describe:
+      "The policy: a YAML or JSON file, a folder of them, or a key of Consul's KV store. Watched, and reloaded live.",
+    accepts: 'the path of a file or a folder, or consul://key (every document below a key that ends with /)',
     fallback: '',
-    parse: (text) => (/^[a-z][a-z0-9+.-]+:\/\//i.test(text) ? undefined : text),
-    accept: (value) =>
-      typeof value === 'string' || (typeof value === 'object' && value !== null && !Array.isArray(value))
-        ? value
-        : undefined,
+    parse: acceptPolicyPlace,
+    accept: (value) => {
+      if (typeof value === 'string') return acceptPolicyPlace(value)
+      return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
+    },
     show: (value) => (typeof value === 'object' ? '(an object)' : (value ?? '')),
   }),
   log: setting<LogLevel>({
@@ -123,7 +125,13 @@ export const SETTINGS = {
     show: (value) => (value === 'auto' ? 'auto' : `${value}ms`),
   }),
   ...MEMBER_SETTINGS,
+  ...CONSUL_SETTINGS,
 } as const
+
+/** No other scheme: a URL taken for a path would be a file that is not there. */
+function acceptPolicyPlace(text: string): string | undefined {
+  return /^(?!consul:\/\/[^/])[a-z][a-z0-9+.-]+:\/\//i.test(text) ? undefined : text
+}
 
 function parseEndpoints(text: string): ReadonlyMap<string, readonly EndpointSpec[]> | undefined {
   const found = new Map<string, EndpointSpec[]>()

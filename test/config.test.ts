@@ -154,3 +154,45 @@ test('the mode of inbound TLS is an object with a known mode', () => {
       /^option inbound: expected one of strict/,
     )
 })
+
+test('the Consul agent is found by the variables of its own tools, or by the option consul', () => {
+  const env = {
+    TULLE_SERVICE: 'web',
+    CONSUL_HTTP_ADDR: 'https://consul.internal:8501',
+    CONSUL_HTTP_TOKEN: 'a-secret',
+    CONSUL_HTTP_SSL_VERIFY: 'FALSE',
+    TULLE_CONSUL_DEREGISTER_AFTER: '1h',
+  }
+  const config = readConfig({ env, consul: { namespace: 'shop', check: 'http' } })
+  assert.equal(config.consulAddress, 'https://consul.internal:8501')
+  assert.equal(config.consulToken, 'a-secret')
+  assert.equal(config.consulSslVerify, false)
+  assert.equal(config.consulNamespace, 'shop')
+  assert.equal(config.consulCheck, 'http')
+  assert.equal(config.consulDeregisterAfterMs, 3_600_000)
+  assert.deepEqual(config.warnings, [])
+  assert.ok(!JSON.stringify(config.origins.map(({ shown }) => shown)).includes('a-secret'))
+  assert.equal(readConfig({ env: { TULLE_SERVICE: 'web' } }).consulAddress, 'http://127.0.0.1:8500')
+})
+
+test('what is odd about the option consul is said', () => {
+  const given = (consul: unknown) => readConfig({ env: { TULLE_SERVICE: 'web' }, consul } as MeshOptions)
+  assert.deepEqual(given({ adress: 'x' }).warnings, [
+    'createMesh: consul.adress is not an option; did you mean consul.address?',
+  ])
+  assert.throws(
+    () => given('http://x'),
+    /option consul: expected an object such as \{ address: … \}, found "http:/,
+  )
+  assert.throws(
+    () => given({ deregisterAfter: '10s' }),
+    /consul.deregisterAfter: expected a duration of at least 1m/,
+  )
+})
+
+test('a policy is a path or a key of Consul, no other URL', () => {
+  const policy = (value: string) => readConfig({ env: { TULLE_SERVICE: 'web', TULLE_POLICY: value } }).policy
+  assert.equal(policy('consul://tulle/mesh.yaml'), 'consul://tulle/mesh.yaml')
+  for (const bad of ['https://plane/policy.yaml', 'consul://', 'consul:///tulle'])
+    assert.throws(() => policy(bad), /TULLE_POLICY: expected the path of a file or a folder, or consul:/)
+})

@@ -51,9 +51,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'stack.ts': [...INNER, 'telemetry'],
   'setting.ts': ['core'],
   'member-settings.ts': ['core', 'setting.ts'],
-  'settings.ts': ['core', 'policy', 'setting.ts', 'member-settings.ts'],
+  'consul-settings.ts': ['core', 'setting.ts'],
+  'settings.ts': ['core', 'policy', 'setting.ts', 'member-settings.ts', 'consul-settings.ts'],
   'policy-document.ts': INNER,
-  'config.ts': ['core', 'policy', 'setting.ts', 'settings.ts', 'policy-document.ts'],
+  'config.ts': ['core', 'policy', 'setting.ts', 'settings.ts', 'consul-settings.ts', 'policy-document.ts'],
   ...Object.fromEntries(
     ASSEMBLY.map((file) => [
       file,

@@ -17,14 +17,32 @@ test('every default is a value the setting itself accepts, and shows as what it 
 const NAMED_OTHERWISE: Readonly<Record<string, string>> = {
   plane: 'TULLE_PLANE_URL',
   inbound: 'TULLE_INBOUND_MTLS',
+  'consul.intentionsDefault': 'TULLE_INTENTIONS_DEFAULT',
+}
+
+/** The names that Consul's own tools read (api-docs, commands: environment variables). */
+const OF_CONSUL: Readonly<Record<string, string>> = {
+  'consul.address': 'CONSUL_HTTP_ADDR',
+  'consul.token': 'CONSUL_HTTP_TOKEN',
+  'consul.tokenFile': 'CONSUL_HTTP_TOKEN_FILE',
+  'consul.auth': 'CONSUL_HTTP_AUTH',
+  'consul.ssl': 'CONSUL_HTTP_SSL',
+  'consul.sslVerify': 'CONSUL_HTTP_SSL_VERIFY',
+  'consul.caFile': 'CONSUL_CACERT',
+  'consul.caPath': 'CONSUL_CAPATH',
+  'consul.certFile': 'CONSUL_CLIENT_CERT',
+  'consul.keyFile': 'CONSUL_CLIENT_KEY',
+  'consul.tlsServerName': 'CONSUL_TLS_SERVER_NAME',
+  'consul.namespace': 'CONSUL_NAMESPACE',
+  'consul.partition': 'CONSUL_PARTITION',
 }
 
 test('variables and options are named alike, once each', () => {
   const variables = settings.map(({ variable }) => variable)
   assert.deepEqual(variables, [...new Set(variables)])
   for (const { variable, option } of settings) {
-    const alike = `TULLE_${option.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
-    assert.equal(variable, NAMED_OTHERWISE[option] ?? alike)
+    const alike = `TULLE_${option.replace(/[A-Z]|\./g, (letter) => `_${letter === '.' ? '' : letter}`).toUpperCase()}`
+    assert.equal(variable, OF_CONSUL[option] ?? NAMED_OTHERWISE[option] ?? alike)
   }
 })
 
