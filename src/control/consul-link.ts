@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { Pool } from 'undici'
-import { type ConsulAnswer, type ConsulLink, ConsulRefusal, type ConsulRequest } from '../core/consul.ts'
+import type { ConsulAnswer, ConsulLink, ConsulRequest } from '../core/consul.ts'
 import { isMeshError, MeshError } from '../core/errors.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
 import { type AgentAddress, type ConsulAgentOptions, openAgent, readAgentAddress } from './consul-agent.ts'
-import { type AnswerBody, nonsense, readBody } from './consul-answer.ts'
+import { isHtml, readAbsent, readBody, readWords } from './consul-answer.ts'
+import { nonsense, refused } from './consul-words.ts'
 
 export interface ConsulLinkOptions extends ConsulAgentOptions {
   readonly clock: Clock
@@ -77,7 +78,7 @@ export class HttpConsulLink implements ConsulLink {
   }
 
   async #exchange(request: ConsulRequest, signal: AbortSignal): Promise<ConsulAnswer> {
-    const { method, body, expects = 'json' } = request
+    const { method, body } = request
     const bytes = body === undefined || body instanceof Uint8Array ? body : JSON.stringify(body)
     const {
       statusCode,
@@ -92,10 +93,13 @@ export class HttpConsulLink implements ConsulLink {
     })
     const where = `${this.address} (${method} ${request.path})`
     if (statusCode === 200 || (statusCode === 404 && request.mayBeAbsent === true)) {
-      const read = statusCode === 404 ? await absent(content) : await readBody(where, content, expects)
+      const read =
+        statusCode === 404 ? await readAbsent(where, content) : await readBody(where, content, request)
       return { status: statusCode, ...read, ...factsOf(headers) }
     }
-    throw this.#refused(where, statusCode, (await content.text()).slice(0, 300).split('\n')[0] ?? '')
+    const words = await readWords(content)
+    if (isHtml(words)) throw nonsense(where, `${statusCode} with HTML`)
+    throw refused(where, request, statusCode, words)
   }
 
   #pathOf({ path, query, index, waitMs, method, consistency }: ConsulRequest): string {
@@ -122,23 +126,12 @@ export class HttpConsulLink implements ConsulLink {
     }
   }
 
-  #refused(where: string, status: number, words: string): ConsulRefusal | MeshError {
-    if (/^\s*</.test(words)) return nonsense(where, `${status} with HTML`)
-    return new ConsulRefusal(status, words, `${where} refused with ${status}: ${words}`)
-  }
-
   #unreachable(why: string, cause?: unknown): MeshError {
     return new MeshError('TULLE_CONSUL', `no Consul agent at ${this.address}: ${why}`, {
       layer: 'consul',
       cause,
     })
   }
-}
-
-/** Whatever words come with a 404, they are the same answer. */
-async function absent(content: { dump(options: { limit: number }): Promise<void> }): Promise<AnswerBody> {
-  await content.dump({ limit: 4096 })
-  return { digest: 'absent', body: undefined }
 }
 
 function factsOf(headers: Readonly<Record<string, string | string[] | undefined>>) {

@@ -23,6 +23,12 @@ export interface ConsulRequest {
   readonly mayBeAbsent?: boolean | undefined
   /** Default `json`. `bytes`: the body is a `Uint8Array` (`?raw` values of the KV store). */
   readonly expects?: 'json' | 'bytes' | undefined
+  /**
+   * Of a list: what is kept of each item, called while the answer comes, in slices that let the event loop turn. Where
+   * it throws, the answer is refused whole with TULLE_CONSUL. For lists that may be long: judging 10,000 instances at
+   * once takes longer than parsing them, and what is garbage at once costs the collector no pause.
+   */
+  readonly eachItem?: ((item: unknown) => unknown) | undefined
 }
 
 export interface ConsulAnswer {
