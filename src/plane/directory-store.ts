@@ -2,10 +2,11 @@ import { chmod, lstat, mkdir, readdir, readFile, unlink } from 'node:fs/promises
 import { dirname, join, relative, resolve } from 'node:path'
 import { MeshError } from '../core/errors.ts'
 import type { Clock } from '../core/ports.ts'
-import { diskError, LEFTOVER, replaceFile, syncFolder } from './disk.ts'
+import { createFile, diskError, LEFTOVER, replaceFile, syncFolder } from './disk.ts'
 import { DirectoryLock } from './lock.ts'
 import { SharedSync } from './shared-sync.ts'
 import { isKey, type Store } from './store.ts'
+import { StoreWatches } from './store-watches.ts'
 import { Turns } from './turns.ts'
 
 /** Files open at one time, so that a burst of writes does not use up the process's descriptors. */
@@ -26,6 +27,7 @@ export class DirectoryStore implements Store {
   readonly #lock: DirectoryLock
   readonly #turns = new Turns(AT_ONCE)
   readonly #folders = new Map<string, SharedSync>()
+  readonly #watches = new StoreWatches()
   #closed = false
 
   private constructor(place: string, lock: DirectoryLock) {
@@ -83,6 +85,23 @@ export class DirectoryStore implements Store {
       await replaceFile(path, bytes)
     })
     await this.#sync(dirname(path))
+    this.#watches.changed(key)
+  }
+
+  /** Exclusive among those who have the directory: this process. */
+  async create(key: string, bytes: Uint8Array, over?: string): Promise<boolean> {
+    const path = this.#path(key)
+    const below = over === undefined ? undefined : this.#path(over)
+    const made = await this.#turns.run(key, async () => {
+      this.#mustHold()
+      if (below !== undefined && !(await isThere(below))) return false
+      await this.#folder(dirname(path))
+      return createFile(path, bytes)
+    })
+    if (!made) return false
+    await this.#sync(dirname(path))
+    this.#watches.changed(key)
+    return true
   }
 
   async remove(key: string): Promise<void> {
@@ -97,12 +116,19 @@ export class DirectoryStore implements Store {
         throw diskError(error, path)
       }
     })
-    if (removed) await this.#sync(dirname(path))
+    if (!removed) return
+    await this.#sync(dirname(path))
+    this.#watches.changed(key)
+  }
+
+  watch(prefix: string, onChange: () => void): () => void {
+    return this.#watches.add(prefix, onChange)
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#watches.clear()
     await this.#turns.idle()
     await Promise.allSettled([...this.#folders.values()].map((folder) => folder.request()))
     await this.#lock.release()
@@ -194,6 +220,16 @@ async function walk(folder: string, visit: (path: string, name: string) => unkno
     const path = join(folder, entry.name)
     if (entry.isDirectory()) await walk(path, visit)
     else if (entry.isFile()) await visit(path, entry.name)
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path)
+    return true
+  } catch (error) {
+    if (isMissing(error)) return false
+    throw diskError(error, path)
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
+import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { MeshError } from '../core/errors.ts'
 
@@ -13,6 +13,29 @@ export const LEFTOVER = /^\.[^/]*\.[0-9a-f]{16}\.new$/
  * the temporary file is gone and the old content untouched.
  */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  await putFile(path, bytes, rename)
+}
+
+/** As `replaceFile`, where there is no such file; false: there is one, and it is as it was. */
+export async function createFile(path: string, bytes: Uint8Array): Promise<boolean> {
+  let made = true
+  await putFile(path, bytes, async (temporary) => {
+    try {
+      await link(temporary, path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      made = false
+    }
+    await unlink(temporary)
+  })
+  return made
+}
+
+async function putFile(
+  path: string,
+  bytes: Uint8Array,
+  place: (temporary: string, path: string) => Promise<void>,
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}.new`)
   let handle: FileHandle | undefined
   try {
@@ -21,7 +44,7 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
     await handle.sync()
     await handle.close()
     handle = undefined
-    await rename(temporary, path)
+    await place(temporary, path)
   } catch (error) {
     await handle?.close().catch(() => {})
     await unlink(temporary).catch(() => {})

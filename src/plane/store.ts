@@ -15,8 +15,19 @@ export interface Store {
    * TULLE_STATE where it cannot be kept, a full disk for one; then the old value is still there.
    */
   write(key: string, bytes: Uint8Array): Promise<void>
+  /**
+   * As `write`, but only where there is nothing under the key: of several writers, in whatever process, exactly one
+   * gets `true`, and the others have changed nothing.
+   * @param over a key under which something must be, at the same moment
+   */
+  create(key: string, bytes: Uint8Array, over?: string): Promise<boolean>
   /** Durable when it resolves. Nothing under this key is no mistake. */
   remove(key: string): Promise<void>
+  /**
+   * Calls back after what begins with `prefix` has changed, whoever changed it: once or more often for each change, or
+   * once for several. It must not throw. @returns the removal
+   */
+  watch(prefix: string, onChange: () => void): () => void
   /** Waits for what is under way. Afterwards everything rejects with TULLE_CLOSED. */
   close(): Promise<void>
 }

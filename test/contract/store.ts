@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { isMeshError } from '../../src/core/errors.ts'
 import type { Store } from '../../src/plane/store.ts'
 import type { Cleanup } from '../kit/process.ts'
+import { delay, until } from '../kit/wait.ts'
 
 export interface StoreSubject {
   readonly name: string
@@ -72,6 +73,51 @@ export function storeContract(subject: StoreSubject): void {
     assert.deepEqual(await store.list(''), ['a', 'b/10', 'b/c/1', 'bb'])
   })
 
+  it('of many who create one key exactly one has done so, and its value stays', async (store) => {
+    const made = await Promise.all(
+      Array.from({ length: 30 }, (_, i) => store.create('folder/key', bytes(`value ${i}`))),
+    )
+    assert.deepEqual(
+      made.filter((one) => one),
+      [true],
+    )
+    assert.equal(text(await store.read('folder/key')), `value ${made.indexOf(true)}`)
+    assert.equal(await store.create('folder/key', bytes('later')), false)
+    await store.remove('folder/key')
+    assert.equal(await store.create('folder/key', bytes('later')), true)
+    assert.equal(text(await store.read('folder/key')), 'later')
+    assert.deepEqual(await store.list(''), ['folder/key'])
+  })
+
+  it('what is created over another key is only there where that one is', async (store) => {
+    assert.equal(await store.create('a/2', bytes('two'), 'a/1'), false)
+    assert.equal(await store.read('a/2'), undefined)
+    await store.create('a/1', bytes('one'))
+    assert.equal(await store.create('a/2', bytes('two'), 'a/1'), true)
+    assert.equal(await store.create('a/2', bytes('again'), 'a/1'), false)
+    assert.equal(text(await store.read('a/2')), 'two')
+  })
+
+  it('a watch hears of what is written, replaced, created and removed below its prefix', async (store) => {
+    let heard = 0
+    const stop = store.watch('a/', () => heard++)
+    const hears = async (what: string, change: () => Promise<unknown>): Promise<void> => {
+      const before = heard
+      await change()
+      await until(() => heard > before, { what: `the watch to hear of what was ${what}` })
+    }
+    await hears('written', () => store.write('a/1', bytes('x')))
+    await hears('replaced', () => store.write('a/1', bytes('y')))
+    await hears('created', () => store.create('a/2', bytes('x')))
+    await hears('removed', () => store.remove('a/1'))
+    stop()
+    await delay(50)
+    const last = heard
+    await store.write('a/3', bytes('x'))
+    await delay(50)
+    assert.equal(heard, last)
+  })
+
   it('a thousand writes at once are all there', async (store) => {
     await Promise.all(
       Array.from({ length: 1000 }, (_, i) => store.write(`many/${i % 7}/${i}`, bytes(String(i)))),
@@ -117,6 +163,7 @@ export function storeContract(subject: StoreSubject): void {
       await assert.rejects(store.write(key, bytes('x')), TypeError, JSON.stringify(key))
       await assert.rejects(store.read(key), TypeError)
       await assert.rejects(store.remove(key), TypeError)
+      await assert.rejects(store.create(key, bytes('x')), TypeError)
     }
     assert.deepEqual(await store.list(''), [])
   })
@@ -138,5 +185,6 @@ export function storeContract(subject: StoreSubject): void {
     await assert.rejects(store.list(''), closed)
     await assert.rejects(store.write('a', bytes('x')), closed)
     await assert.rejects(store.remove('a'), closed)
+    await assert.rejects(store.create('a', bytes('x')), closed)
   })
 }

@@ -28,6 +28,16 @@ export class ScriptedStore implements Store {
     this.written.push(key)
   }
 
+  async create(key: string, bytes: Uint8Array): Promise<boolean> {
+    if (this.content.has(key)) return false
+    await this.write(key, bytes)
+    return true
+  }
+
+  watch(): () => void {
+    return () => {}
+  }
+
   async remove(key: string): Promise<void> {
     this.content.delete(key)
   }
