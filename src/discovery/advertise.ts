@@ -9,6 +9,11 @@ export interface Advertised {
   readonly port?: number | undefined
 }
 
+export interface Place {
+  readonly address: string
+  readonly port: number
+}
+
 const ANY = new Set(['', '0.0.0.0', '::', '::ffff:0.0.0.0'])
 
 /** `host`, `host:port` or `:port`; throws TULLE_CONFIG for anything else. */
@@ -35,8 +40,22 @@ export function addressOf(
   listener: Listener,
   advertised: Advertised,
   localAddress: string | undefined,
-): { readonly address: string; readonly port: number } | undefined {
+): Place | undefined {
   const bound = ANY.has(listener.host) ? localAddress : listener.host
   const address = advertised.host ?? bound
   return address === undefined ? undefined : { address, port: advertised.port ?? listener.port }
+}
+
+/** The same; throws where it is not known. */
+export function placeOf(listener: Listener, advertised: Advertised, localAddress: string | undefined): Place {
+  const place = addressOf(listener, advertised, localAddress)
+  if (place !== undefined) return place
+  throw new Error(
+    `no address of this machine is known that others could reach port ${listener.port} at: set TULLE_ADVERTISE`,
+  )
+}
+
+/** An advertised port is that of one listener; the last one describes it, and nobody is sent to the others. */
+export function onlyOneOf(ports: ReadonlySet<number>, endpoints: readonly string[]): string {
+  return `the listeners on ports ${[...ports].join(', ')} are registered as one endpoint, ${endpoints.join(', ')}, because a port is advertised; advertise the host alone, or serve all but one with mtls: 'disable'`
 }
