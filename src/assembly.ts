@@ -179,6 +179,8 @@ function layered(endpoint: EndpointState, leaf: Leaf, runtime: MeshRuntime): Lea
 function feedOf({ policy, policyHosts }: Config, clock: Clock, member: Member): PolicyFeed | undefined {
   const parse = createParser({ pieces: policyPieces, allowedHosts: policyHosts, nearest })
   if (policy === undefined || policy === '') return member.feed(parse)
+  const fromConsul = member.consul?.policyFeed(parse)
+  if (fromConsul !== undefined) return fromConsul
   return typeof policy === 'string'
     ? new PolicyFileSource({ path: policy, parse, clock })
     : new InlinePolicy(policy, parse)

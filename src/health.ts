@@ -1,7 +1,7 @@
 import type { Assembly } from './assembly.ts'
 import type { Listener } from './core/runtime.ts'
 import type { ServiceView } from './endpoints/view.ts'
-import type { Health, PlaneHealth } from './report.ts'
+import type { ConsulHealth, Health, PlaneHealth } from './report.ts'
 
 /** What state a mesh is in, put together from its parts. Never throws. */
 export function healthOf({
@@ -19,11 +19,13 @@ export function healthOf({
   const listeners = [...runtime.servers].flatMap(({ listener }) => (listener === undefined ? [] : [listener]))
   const identity = member.identity?.health()
   const plane = planeOf({ member })
+  const consul = member.consul?.health()
   const degraded = [
     ...policies.refused.map((refused) => `policy: ${refused}`),
     ...addresses.problems.map((problem) => `discovery: ${problem}`),
     ...(identity?.problem === undefined ? [] : [`identity: ${identity.problem}`]),
     ...(plane === undefined || state === 'idle' ? [] : stale(plane)),
+    ...(consul === undefined || state === 'idle' ? [] : withoutAgent(consul)),
     ...views.flatMap(complaints),
   ]
   return {
@@ -37,6 +39,7 @@ export function healthOf({
     listeners,
     identity,
     plane,
+    consul,
     notes: runtime.identity === undefined ? [] : listeners.flatMap(publicDoor),
   }
 }
@@ -62,6 +65,12 @@ function stale({ policy, endpoints, registration }: PlaneHealth): string[] {
       : [`endpoints${aged(endpoints.source, endpoints.ageMs)}: ${endpoints.problem}`]),
     ...(registration.problem === undefined ? [] : [`registration: ${registration.problem}`]),
   ]
+}
+
+function withoutAgent({ policy }: ConsulHealth): string[] {
+  return policy?.problem === undefined
+    ? []
+    : [`policy${aged(policy.source, policy.ageMs)}: ${policy.problem}`]
 }
 
 function aged(source: string, ageMs: number | undefined): string {

@@ -19,7 +19,14 @@ export type { CertificateLevel, IdentityHealth } from './identity/identity-healt
 export type { SourceHealth } from './identity/source.ts'
 export { createMesh, type Mesh } from './mesh.ts'
 export type { PolicyDocument, PolicyRoute, PolicyService, PolicySettings } from './policy-document.ts'
-export type { Description, Health, PlaneHealth, PolicyHealth, RouteDescription } from './report.ts'
+export type {
+  ConsulHealth,
+  Description,
+  Health,
+  PlaneHealth,
+  PolicyHealth,
+  RouteDescription,
+} from './report.ts'
 export type { Application } from './server/application.ts'
 export type { MeshServer, ServeOptions } from './server/http.ts'
 export type { ServerLimits } from './server/limits.ts'

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import type { ConsulPolicyStatus } from './control/consul-policy-feed.ts'
 import type { PlanePolicyStatus } from './control/plane-feed.ts'
 import type { LifecycleState, Listener } from './core/runtime.ts'
 import type { PlaneSourceStatus } from './discovery/plane.ts'
@@ -25,6 +26,8 @@ export interface Health {
   readonly identity: IdentityHealth | undefined
   /** What the plane says and how old it is; undefined: there is no plane. */
   readonly plane: PlaneHealth | undefined
+  /** What Consul says and how old it is; undefined: nothing is taken from it. */
+  readonly consul: ConsulHealth | undefined
   /** What is meant so and worth knowing, one sentence each. */
   readonly notes: readonly string[]
 }
@@ -37,6 +40,14 @@ export interface PlaneHealth {
   /** Undefined: addresses are static. */
   readonly endpoints: PlaneSourceStatus | undefined
   readonly registration: RegistrarStatus
+}
+
+/** What Consul says: `Health.consul`. */
+export interface ConsulHealth {
+  /** Where the agent is. */
+  readonly address: string
+  /** Undefined: the policy is not from its KV store. */
+  readonly policy: ConsulPolicyStatus | undefined
 }
 
 export interface PolicyHealth {

@@ -8,18 +8,24 @@ const LIMIT_MS = 110_000
 /** Certificates must have the time to end, which is longer where everything is. */
 const LIMIT_ON_PLANE_MS = 180_000
 
+const WHAT: Readonly<Record<Options['setting'], string>> = {
+  plane: ', on a plane, every call over mutual TLS',
+  consul: ', on three Consul servers, every call over mutual TLS of Connect',
+  static: '',
+}
+
 async function run(options: Options): Promise<boolean> {
   const out = process.stdout
-  const what = options.plane ? ', on a plane, every call over mutual TLS' : ''
+  const what = WHAT[options.setting]
   out.write(
     `tulle demo: web → orders ×3 → stock ×2 (HTTP), pricing ×2 (gRPC); users come through web${what}\n`,
   )
-  const limitMs = options.plane ? LIMIT_ON_PLANE_MS : LIMIT_MS
+  const limitMs = options.setting === 'static' ? LIMIT_MS : LIMIT_ON_PLANE_MS
   const tooLong = setTimeout(
     () => fail(new Error(`the demo did not end within ${limitMs / 1000} s`)),
     limitMs,
   )
-  const theatre = await Theatre.open(out, options.plane)
+  const theatre = await Theatre.open(out, options.setting)
   out.write(`they serve; ${theatre.traffic.perSecond} requests per second\n`)
   const results = await play(options.scenes, theatre, theatre.view)
   const seconds = Number((performance.now() / 1000).toFixed(1))

@@ -38,8 +38,9 @@ async function playOne(scene: Scene, stage: Stage): Promise<Result> {
 }
 
 /** After a scene that broke off in the middle: everything runs and behaves. */
-async function restore({ cluster, plane }: Stage): Promise<void> {
+async function restore({ cluster, plane, consul }: Stage): Promise<void> {
   if (plane?.process.pid === undefined) await plane?.process.start()
+  await consul?.process.restore()
   for (const instance of cluster.instances) {
     if (instance.pid === undefined) await instance.start()
     else await instance.behave({})

@@ -1,5 +1,6 @@
 import type { Certificates } from './certificates.ts'
 import type { Cluster } from './cluster.ts'
+import type { Consul } from './consul/consul.ts'
 import type { Figures } from './figures.ts'
 import { executions } from './ledger.ts'
 import type { PlaneProcess } from './plane-process.ts'
@@ -16,12 +17,20 @@ export interface OnPlane {
   readonly certificates: Certificates
 }
 
+/** What there is more where there is Consul. */
+export interface OnConsul {
+  readonly process: Consul
+  readonly certificates: Certificates
+}
+
 /** What a scene has to play with. */
 export interface Stage {
   readonly cluster: Cluster
   readonly policy: Policy
-  /** Undefined where the demo is static. */
+  /** Undefined where the demo has none. */
   readonly plane: OnPlane | undefined
+  /** Undefined where the demo has none. */
+  readonly consul: OnConsul | undefined
   readonly traffic: Traffic
   readonly pulse: Pulse
   readonly sight: Sight
@@ -48,6 +57,12 @@ export interface Scene {
 export function planeOf({ plane }: Stage): OnPlane {
   check(plane !== undefined, 'this scene needs the plane')
   return plane
+}
+
+/** @throws Broken in a demo without Consul */
+export function consulOf({ consul }: Stage): OnConsul {
+  check(consul !== undefined, 'this scene needs Consul')
+  return consul
 }
 
 /** Lets the last answers arrive; the figures are then complete. The traffic rests until the next scene. */

@@ -3,15 +3,18 @@ import { join } from 'node:path'
 import { type Backstage, planeBackstage, staticBackstage } from './backstage.ts'
 import { Certificates } from './certificates.ts'
 import { Cluster } from './cluster.ts'
+import { consulBackstage } from './consul/backstage.ts'
+import { Consul } from './consul/consul.ts'
 import { House } from './house.ts'
 import type { Instance } from './instance.ts'
 import { PlaneProcess } from './plane-process.ts'
 import type { Policy } from './policy.ts'
 import { freePorts } from './ports.ts'
 import { Pulse } from './pulse.ts'
+import type { Setting } from './scenes/index.ts'
 import { SEATS, seatsOf } from './seats.ts'
 import { Sight } from './sight.ts'
-import type { OnPlane, Stage } from './stage.ts'
+import type { OnConsul, OnPlane, Stage } from './stage.ts'
 import { Traffic } from './traffic.ts'
 import type { Moment, Row } from './ui/board.ts'
 import { linesView } from './ui/lines.ts'
@@ -28,6 +31,7 @@ export class Theatre implements Stage {
   readonly cluster: Cluster
   readonly policy: Policy
   readonly plane: OnPlane | undefined
+  readonly consul: OnConsul | undefined
   readonly folder: string
   readonly ledgerPath: string
   readonly pulse = new Pulse()
@@ -41,11 +45,13 @@ export class Theatre implements Stage {
     { policy, plane }: Backstage,
     ledgerPath: string,
     perSecond: number,
+    consul: Consul | undefined,
     out: NodeJS.WriteStream,
   ) {
     this.cluster = cluster
     this.policy = policy
     this.plane = plane && { process: plane, certificates: new Certificates(cluster) }
+    this.consul = consul && { process: consul, certificates: new Certificates(cluster) }
     this.folder = folder
     this.ledgerPath = ledgerPath
     this.sight = new Sight(cluster)
@@ -55,7 +61,7 @@ export class Theatre implements Stage {
   }
 
   /** @throws Error with what was wrong, when a process does not come up */
-  static async open(out: NodeJS.WriteStream, onPlane: boolean): Promise<Theatre> {
+  static async open(out: NodeJS.WriteStream, setting: Setting): Promise<Theatre> {
     const bootMs = performance.now()
     const house = new House()
     const { folder } = house
@@ -64,18 +70,24 @@ export class Theatre implements Stage {
     const ports = await freePorts(SEATS + 1)
     const clean = withoutSettings(process.env)
     let backstage: Backstage
-    if (onPlane) {
+    let consul: Consul | undefined
+    if (setting === 'plane') {
       const lifetimeMs = LIFETIME_MS * Math.min(3, Math.max(1, bootMs / USUAL_BOOT_MS))
       const plane = new PlaneProcess(ports[SEATS] as number, join(folder, 'plane'), lifetimeMs, clean)
       house.takeIn(plane)
       backstage = await planeBackstage(plane, folder)
+    } else if (setting === 'consul') {
+      out.write('three Consul servers and an agent are started\n')
+      consul = await Consul.start()
+      house.takeIn(consul)
+      backstage = await consulBackstage(consul, folder)
     } else backstage = staticBackstage(folder)
     const cluster = new Cluster(seatsOf(ports), backstage, clean, ledgerPath)
     house.takeIn(cluster)
     const started = performance.now()
     await cluster.start()
-    const perSecond = paceFor(performance.now() - started, onPlane ? PACE_ON_PLANE : PACE)
-    return new Theatre(house, cluster, backstage, ledgerPath, perSecond, out)
+    const perSecond = paceFor(performance.now() - started, setting === 'static' ? PACE : PACE_ON_PLANE)
+    return new Theatre(house, cluster, backstage, ledgerPath, perSecond, consul, out)
   }
 
   say(note: string): void {
@@ -90,10 +102,12 @@ export class Theatre implements Stage {
     this.view.close()
     this.sight.close()
     this.plane?.certificates.close()
+    this.consul?.certificates.close()
     this.pulse.stop()
     await this.traffic.close()
     await this.cluster.close()
     await this.plane?.process.stop('SIGKILL')
+    await this.consul?.process.stop()
   }
 
   #moment(): Omit<Moment, 'title' | 'note'> {
@@ -132,5 +146,7 @@ function paceFor(startMs: number, pace: number): number {
 
 /** The demo must not depend on how the user's own mesh or tracing is set up. */
 function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(TULLE|OTEL|NODE_OPTIONS)/.test(name)))
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !/^(TULLE|OTEL|CONSUL_(?!BIN)|NODE_OPTIONS)/.test(name)),
+  )
 }

@@ -4,8 +4,8 @@ import { readOptions, usage } from '../../../examples/demo/options.ts'
 import { scenesFor } from '../../../examples/demo/scenes/index.ts'
 
 test('all scenes are played, on a plane, unless some are named', () => {
-  assert.equal(readOptions([]).scenes, scenesFor(true))
-  assert.equal(readOptions([]).plane, true)
+  assert.equal(readOptions([]).scenes, scenesFor('plane'))
+  assert.equal(readOptions([]).setting, 'plane')
   assert.deepEqual(
     readOptions(['--scene', 'outage', '--scene', 'killed']).scenes.map((scene) => scene.name),
     ['outage', 'killed'],
@@ -17,13 +17,20 @@ test('an unknown scene is refused with the names there are', () => {
 })
 
 test('without a plane the scenes about it are left out', () => {
-  const { scenes, plane } = readOptions(['--no-plane'])
-  assert.equal(scenes, scenesFor(false))
-  assert.equal(plane, false)
+  const { scenes, setting } = readOptions(['--no-plane'])
+  assert.equal(scenes, scenesFor('static'))
+  assert.equal(setting, 'static')
   assert.throws(
     () => readOptions(['--no-plane', '--scene', 'rotation']),
     /no scene "rotation" without a plane/,
   )
+})
+
+test('Consul has scenes of its own', () => {
+  const { scenes, setting } = readOptions(['--consul'])
+  assert.equal(scenes, scenesFor('consul'))
+  assert.equal(setting, 'consul')
+  assert.throws(() => readOptions(['--consul', '--scene', 'plane-down']), /no scene "plane-down" on Consul/)
 })
 
 test('an unknown option is refused', () => {
@@ -31,6 +38,7 @@ test('an unknown option is refused', () => {
 })
 
 test('the usage names every scene within 80 columns', () => {
-  for (const { name } of [...scenesFor(true), ...scenesFor(false)]) assert.ok(usage().includes(name))
+  for (const { name } of [...scenesFor('plane'), ...scenesFor('static'), ...scenesFor('consul')])
+    assert.ok(usage().includes(name))
   for (const line of usage().split('\n')) assert.ok(line.length <= 80, line)
 })

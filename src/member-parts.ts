@@ -1,0 +1,30 @@
+import { MeshError } from './core/errors.ts'
+import type { ServicePlan } from './core/plan.ts'
+import type { Clock, Logger, Random } from './core/ports.ts'
+import type { LifecycleState } from './core/runtime.ts'
+import type { SourceDocument } from './policy/document.ts'
+import type { Parsed } from './policy/parse.ts'
+
+/** What the parts of a membership need of the world. */
+export interface MemberDeps {
+  readonly clock: Clock
+  readonly wall: () => number
+  readonly random: Random
+  readonly log: Logger
+}
+
+export type ParsePolicy = (source: SourceDocument) => Parsed
+
+/** Reading certificates needs a library that takes 50 ms to load: only who has an identity pays for it. */
+export const identityRoom = (): Promise<typeof import('./identity/index.ts')> => import('./identity/index.ts')
+
+export function mistake(message: string): MeshError {
+  return new MeshError('TULLE_CONFIG', message, { layer: 'config' })
+}
+
+/** What the parts ask of the mesh they belong to, while it runs. */
+export interface MeshWords {
+  /** Undefined: the service is not known. */
+  plan(service: string): ServicePlan | undefined
+  state(): LifecycleState
+}
