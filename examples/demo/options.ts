@@ -63,7 +63,7 @@ talk mutual TLS. Drives traffic through web, and plays scenes.
   --no-plane      without a plane: static addresses, a policy folder, plaintext;
                   the scenes about the plane and certificates are left out
   --consul        on three Consul servers and an agent, without a plane, with
-                  certificates of Connect; Consul is fetched where it is not there
+                  certificates of Connect; Consul is fetched where it is missing
   --keep          stay afterwards, and say how to play with it, until Ctrl-C
   -h, --help      this page
 
