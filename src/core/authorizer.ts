@@ -21,3 +21,22 @@ export interface Verdict {
 export interface Authorizer {
   judge(request: AccessRequest): Verdict
 }
+
+/** Rules about the callers of one service, compiled. */
+export interface CallerRules {
+  /** Undefined: no rule speaks of this caller, or none of this request; the default decides. */
+  judge(request: AccessRequest): Verdict | undefined
+  /** How many there are. */
+  readonly size: number
+  /** What of them is not understood and therefore denies, one line each. */
+  readonly problems: readonly string[]
+}
+
+/** Throws where something has another type than it must have. */
+export type CompileRules = (service: string, rules: readonly unknown[]) => CallerRules
+
+/** What a caller is told of a refusal, over every protocol: that it is one, never by which rule. */
+export const DENIED = Object.freeze({
+  message: 'This caller may not do this here.',
+  hint: 'Whoever runs this service finds the rule that decided in its log; whoever runs the mesh can change it.',
+})

@@ -82,6 +82,13 @@ export interface Call<W> {
    * Inbound: the framework's route pattern, where it has matched one. Ask at the end: it is not known before.
    */
   readonly pattern?: string | undefined
+  /**
+   * Inbound: every value of a header, in order, as the application gets them; a header that was sent twice has two.
+   * Binary metadata as base64.
+   *
+   * @param name in lower case
+   */
+  headerValues?(name: string): readonly string[]
   /** Inbound: replaces `ambient` before the handler runs, so that it sees the span that was opened for it. */
   setAmbient?(ambient: Ambient): void
   /** For mirrors; undefined where the body cannot be had twice. */

@@ -1,3 +1,4 @@
+import type { Authorizer } from './authorizer.ts'
 import type { Call, Target } from './call.ts'
 import type { EndpointState } from './endpoint.ts'
 import type { Events } from './events.ts'
@@ -16,6 +17,8 @@ export interface Deps {
   readonly service: ServiceState
   /** Per-endpoint layers only. */
   readonly endpoint?: EndpointState | undefined
+  /** Inbound layers only: who may do what here; undefined: everybody everything. */
+  readonly authorizer?: Authorizer | undefined
   /** Another service's stack, for mirrors and failover. */
   enter(target: Target): Hop<Call<unknown>>
 }

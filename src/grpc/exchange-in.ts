@@ -11,7 +11,7 @@ import { readTraceContext } from '../core/traceparent.ts'
 import type { Carrier } from './carrier.ts'
 import { GrpcInboundCall, type GrpcInboundWire } from './inbound-call.ts'
 import { CallScope, rememberCall } from './mesh-of.ts'
-import { type MetadataIn, readMetadata } from './metadata-in.ts'
+import { type MetadataIn, readMetadata, valuesOf } from './metadata-in.ts'
 import { answeredWith, BEGUN, GONE, GONE_MIDWAY } from './outcome-in.ts'
 import { announceRefused, statusOfRefusal, withoutOurWords } from './refuse.ts'
 
@@ -136,6 +136,10 @@ export class ExchangeIn implements GrpcInboundWire, Observer {
     if (deadline !== undefined) this.#arm(deadline)
     this.#inside((application) => application.onReceiveMetadata(this.#metadata as Metadata))
     return (reason) => this.#cancelled(reason)
+  }
+
+  headerValues(name: string): readonly string[] {
+    return this.#metadata === undefined ? [] : valuesOf(this.#metadata, name)
   }
 
   // Above the stack.

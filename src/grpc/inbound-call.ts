@@ -5,6 +5,7 @@ import type { Route } from '../core/plan.ts'
 
 /** The adapter's side of an inbound call: where the leaf begins the application's work. */
 export interface GrpcInboundWire {
+  headerValues(name: string): readonly string[]
   begin(call: GrpcInboundCall, observer: Observer): Cancel
 }
 
@@ -46,6 +47,10 @@ export class GrpcInboundCall implements Call<GrpcInboundWire> {
 
   get pattern(): string {
     return this.path
+  }
+
+  headerValues(name: string): readonly string[] {
+    return this.wire.headerValues(name)
   }
 
   setAmbient(ambient: Ambient): void {

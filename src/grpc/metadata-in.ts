@@ -72,6 +72,19 @@ export function readMetadata(
   return reading
 }
 
+/** What grpc-js takes off the metadata because every call has it. */
+const OF_EVERY_CALL: ReadonlyMap<string, readonly string[]> = new Map([
+  ['content-type', ['application/grpc']],
+  ['te', ['trailers']],
+])
+
+/** Every value of a name, as text: binary values in base64. */
+export function valuesOf(metadata: Metadata, name: string): readonly string[] {
+  const values = metadata.get(name)
+  if (values.length === 0) return OF_EVERY_CALL.get(name) ?? NONE
+  return values.map((value) => (typeof value === 'string' ? value : value.toString('base64')))
+}
+
 type Reading = { -readonly [Name in keyof MetadataIn]: MetadataIn[Name] }
 
 const NOTHING: MetadataIn = Object.freeze({

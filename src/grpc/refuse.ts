@@ -1,4 +1,5 @@
 import { Metadata, type StatusObject } from '@grpc/grpc-js'
+import { DENIED } from '../core/authorizer.ts'
 import { CODES } from '../core/codes.ts'
 import type { MeshError } from '../core/errors.ts'
 import { type GrpcStatus, grpcCode } from '../core/grpc-status.ts'
@@ -18,7 +19,8 @@ const NOT_PRINTABLE = /[^ -~]+/g
  *   as "send it again, elsewhere"
  */
 export function statusOfRefusal(error: MeshError, seen: boolean): StatusObject {
-  const { code, layer = 'server', message, hint } = error
+  const { code, layer = 'server' } = error
+  const { message, hint } = code === 'TULLE_DENIED' ? DENIED : error
   const metadata = new Metadata()
   if (!seen) metadata.set(REFUSED, code)
   // A draining instance names no time: its callers are to go elsewhere, now.

@@ -12,6 +12,7 @@ export interface InboundWire {
 }
 
 const NO_OPTIONS: CallOptions = Object.freeze({})
+const NO_VALUES: readonly string[] = Object.freeze([])
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
 /** One inbound request as the layers see it. */
@@ -54,6 +55,19 @@ export class InboundCall implements Call<InboundWire> {
 
   get pattern(): string | undefined {
     return this.patternOf === undefined ? expressPattern(this.wire.req) : this.patternOf()
+  }
+
+  /** From the raw headers: Node's joined view hides what was sent twice, and drops what it takes for a repetition. */
+  headerValues(name: string): readonly string[] {
+    const { rawHeaders } = this.wire.req
+    let values: string[] | undefined
+    for (let index = 0; index < rawHeaders.length; index += 2) {
+      const given = rawHeaders[index]!
+      if (given.length !== name.length || (given !== name && given.toLowerCase() !== name)) continue
+      values ??= []
+      values.push(rawHeaders[index + 1]!)
+    }
+    return values ?? NO_VALUES
   }
 
   setAmbient(ambient: Ambient): void {

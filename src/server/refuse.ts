@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { DENIED } from '../core/authorizer.ts'
 import { CODES } from '../core/codes.ts'
 import type { MeshError } from '../core/errors.ts'
 import { REFUSED, RETRY_AFTER } from '../core/header-names.ts'
@@ -35,7 +36,8 @@ interface Answer {
 
 /** An error as an HTTP answer: what a stranger may know of it, never its cause, its endpoints or its stack. */
 function answerOf(error: MeshError, status: number = CODES[error.code].http): Answer {
-  const { code, layer, message, hint } = error
+  const { code, layer } = error
+  const { message, hint } = code === 'TULLE_DENIED' ? DENIED : error
   const body = JSON.stringify({ code, layer, message, hint })
   const headers: Record<string, string> & { connection?: string } = {
     'content-type': 'application/json',
