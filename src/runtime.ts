@@ -1,4 +1,5 @@
 import type { AmbientStore } from './core/ambient.ts'
+import type { Authorizer } from './core/authorizer.ts'
 import type { Call, Target } from './core/call.ts'
 import { MeshError } from './core/errors.ts'
 import type { Events } from './core/events.ts'
@@ -42,6 +43,8 @@ export interface World {
   readonly gate: Gate
   readonly identity: Identity | undefined
   readonly inboundMtls: MtlsMode
+  /** Who may do what here; undefined: everybody who is let in may do everything. */
+  readonly authorizer?: Authorizer | undefined
   /** A server begins to take part in the mesh, or ceases to. */
   readonly onServer: (server: DrainingServer, event: 'added' | 'removed') => void
   readonly endpoints: Endpoints
@@ -161,6 +164,7 @@ export class MeshRuntime implements Runtime {
       random: this.random,
       events: this.events,
       service,
+      authorizer: this.#world.authorizer,
       enter: (target) => this.#enter(target),
     }
   }

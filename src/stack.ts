@@ -20,6 +20,7 @@ import { ready } from './resilience/ready.ts'
 import { retry } from './resilience/retry.ts'
 import { tooLate } from './resilience/too-late.ts'
 import { tryTimeout } from './resilience/try-timeout.ts'
+import { authorize } from './security/authorize.ts'
 import { meter } from './telemetry/meter.ts'
 import { meterIn } from './telemetry/meter-in.ts'
 import { meterTry } from './telemetry/meter-try.ts'
@@ -87,6 +88,10 @@ const GATE_WHY = 'above all: counts what is in flight; after the grace of a drai
 const INBOUND: readonly Line<CallLayer>[] = [
   line(traceIn, 'above the refusing layers: refusals have a span too'),
   line(meterIn, 'above the refusing layers: refusals are counted too'),
+  line(
+    authorize,
+    'above the deadline: the denied learn nothing but that, and cost nothing; below the meter: they are counted',
+  ),
   line(tooLate, 'a request that is already too late is refused before it costs anything'),
 ]
 

@@ -1,0 +1,48 @@
+import type { AccessRequest, Authorizer } from '../core/authorizer.ts'
+import type { Call } from '../core/call.ts'
+import { stormError } from '../core/errors.ts'
+import { type CallLayer, type Hop, NOTHING_TO_CANCEL } from '../core/hop.ts'
+import type { LayerModule, NoParams } from '../core/module.ts'
+import { refusal } from '../core/outcome.ts'
+
+const NO_VALUES: readonly string[] = Object.freeze([])
+
+/**
+ * Inbound: a request that its caller may not make is refused with TULLE_DENIED before the handler sees it. Judged once,
+ * when it arrives: a stream or an upgraded connection that was let in stays until it ends.
+ *
+ * The error's message says which rule decided, for logs and events; the caller is told `DENIED` instead.
+ */
+export const authorize: LayerModule<NoParams, CallLayer> = {
+  role: 'authorize',
+  layer: (_, { authorizer }) => (authorizer === undefined ? undefined : authorizeLayer(authorizer)),
+}
+
+function authorizeLayer(authorizer: Authorizer): CallLayer {
+  return <W>(next: Hop<Call<W>>): Hop<Call<W>> =>
+    (call, observer) => {
+      const { allowed, reason } = authorizer.judge(new Request(call))
+      if (allowed) return next(call, observer)
+      observer.end(refusal(stormError('TULLE_DENIED', reason, { layer: 'authorize' })))
+      return NOTHING_TO_CANCEL
+    }
+}
+
+class Request implements AccessRequest {
+  readonly peer: AccessRequest['peer']
+  readonly method: string
+  readonly path: string
+  readonly #call: Call<unknown>
+
+  constructor(call: Call<unknown>) {
+    const { id, service } = call.peer ?? {}
+    this.peer = id === undefined ? undefined : { id, service }
+    this.method = call.method
+    this.path = call.path
+    this.#call = call
+  }
+
+  header(name: string): readonly string[] {
+    return this.#call.headerValues?.(name) ?? NO_VALUES
+  }
+}

@@ -1,0 +1,75 @@
+import type { AccessRequest, Verdict } from '../core/authorizer.ts'
+import { type HeaderCondition, readHeader } from './header-condition.ts'
+import { type HttpWire, type PermissionWire, said } from './intention-wire.ts'
+import { NotUnderstood } from './not-understood.ts'
+import { compilePattern } from './pattern.ts'
+
+const OF_PERMISSION: ReadonlySet<string> = new Set(['Action', 'HTTP'])
+const OF_HTTP: ReadonlySet<string> = new Set(['PathExact', 'PathPrefix', 'PathRegex', 'Methods', 'Header'])
+
+type Test = (path: string) => boolean
+
+/** One of the permissions of an intention: conditions, all of which must hold. */
+export class Permission {
+  readonly verdict: Verdict
+  readonly #path: Test | undefined
+  readonly #methods: ReadonlySet<string> | undefined
+  readonly #headers: readonly HeaderCondition[]
+
+  /** @throws NotUnderstood */
+  constructor(wire: PermissionWire, reason: string) {
+    const { Action: action, HTTP: http } = wire
+    const unknown = said(wire, OF_PERMISSION)
+    if (unknown.length > 0) throw new NotUnderstood(`permission ${unknown.join(', ')}`)
+    if (action !== 'allow' && action !== 'deny')
+      throw new NotUnderstood(`a permission with the action ${JSON.stringify(action)}`)
+    if (http == null) throw new NotUnderstood('a permission without conditions')
+    const foreign = said(http, OF_HTTP)
+    if (foreign.length > 0) throw new NotUnderstood(`permission HTTP.${foreign.join(', HTTP.')}`)
+    this.#path = pathTest(http)
+    this.#methods = http.Methods?.length ? new Set(http.Methods) : undefined
+    this.#headers = (http.Header ?? []).map(readHeader)
+    if (this.#path === undefined && this.#methods === undefined && this.#headers.length === 0)
+      throw new NotUnderstood('a permission without conditions')
+    this.verdict = Object.freeze({ allowed: action === 'allow', reason: `${reason}: ${action}` })
+  }
+
+  /**
+   * Whether it decides on this request. Where the application may read a request in more than one way, what allows must
+   * hold in each, and what denies in any.
+   */
+  matches(request: AccessRequest): boolean {
+    const { allowed } = this.verdict
+    if (this.#methods !== undefined && !this.#methods.has(request.method)) return false
+    if (this.#path !== undefined && !this.#path(request.path) && (allowed || !this.#decoded(request.path)))
+      return false
+    for (const header of this.#headers) {
+      const values = request.header(header.name)
+      if (!(allowed ? header.forAllow(values) : header.forDeny(values))) return false
+    }
+    return true
+  }
+
+  /** What is left of the escapes is reserved characters and bytes beyond ASCII, and most applications unescape those. */
+  #decoded(path: string): boolean {
+    if (!path.includes('%')) return false
+    const test = this.#path as Test
+    try {
+      return test(decodeURIComponent(path))
+    } catch {
+      // No UTF-8: applications refuse it or take the bytes as they are.
+      return false
+    }
+  }
+}
+
+function pathTest({ PathExact: exact, PathPrefix: prefix, PathRegex: regex }: HttpWire): Test | undefined {
+  if ([exact, prefix, regex].filter(Boolean).length > 1)
+    throw new NotUnderstood('a permission with more than one path')
+  if (exact) return (path) => path === exact
+  if (prefix) return (path) => path.startsWith(prefix)
+  if (!regex) return undefined
+  const pattern = compilePattern(regex)
+  if (typeof pattern === 'string') throw new NotUnderstood(pattern)
+  return (path) => pattern.matches(path)
+}
