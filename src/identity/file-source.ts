@@ -6,6 +6,7 @@ import { keyPem, readKey } from './keys.ts'
 import { judgeOwn } from './own.ts'
 import { certificatesOf } from './pem.ts'
 import { Problems } from './problems.ts'
+import { sameBytes } from './same-bytes.ts'
 import { type Reading, SettledFiles } from './settled-files.ts'
 import type { Credentials, Holding, IdentitySource, SourceHealth, Trust } from './source.ts'
 import { readSvid, type Svid } from './svid.ts'
@@ -186,12 +187,6 @@ export class FileSource implements IdentitySource {
     const why = this.#problems.text ?? 'they do not lie still'
     return wrong(`no usable certificate in ${certFile}, ${keyFile} and ${bundleFile}: ${why}`)
   }
-}
-
-function sameBytes(one: readonly Uint8Array[], other: readonly Uint8Array[]): boolean {
-  return (
-    one.length === other.length && one.every((bytes, index) => Buffer.compare(bytes, other[index]!) === 0)
-  )
 }
 
 function wrong(message: string, hint?: string): MeshError {

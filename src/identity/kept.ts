@@ -20,7 +20,7 @@ const identityFile = z.looseObject({
 })
 
 const trustFile = z.looseObject({
-  /** When the plane last said so, wall-clock milliseconds. */
+  /** When it was last said so, wall-clock milliseconds. */
   confirmedMs: z.number(),
   trust: trustWire,
 })
@@ -37,27 +37,31 @@ export interface KeptOptions {
   readonly store?: StateStore | undefined
   /** Whether the key may lie on the disk; where not, what lies there of ours is removed. */
   readonly keys: boolean
+  /** Who is asked where nothing is kept, for messages; default `the plane`. */
+  readonly from?: string | undefined
   readonly log: Logger
 }
 
 /**
  * What of an identity outlives the process. What is there and cannot be believed is a warning and then as if it were not
- * there: the plane is asked instead. Nothing here rejects.
+ * there: the source is asked instead. Nothing here rejects.
  */
 export class Kept {
   readonly #service: string
   readonly #store: StateStore | undefined
   readonly #keys: boolean
+  readonly #from: string
   readonly #log: Logger
   /** The file belongs to another service: two must not take turns in it. */
   #foreign = false
   readonly #problems = new Map<string, string>()
   #writing: Promise<unknown> = Promise.resolve()
 
-  constructor({ service, store, keys, log }: KeptOptions) {
+  constructor({ service, store, keys, from = 'the plane', log }: KeptOptions) {
     this.#service = service
     this.#store = store
     this.#keys = keys
+    this.#from = from
     this.#log = log
   }
 
@@ -138,7 +142,7 @@ export class Kept {
       () => {
         this.#problems.delete(name)
       },
-      (error: unknown) => this.#warn(name, `a restart will need the plane: ${wordsOf(error)}`),
+      (error: unknown) => this.#warn(name, `a restart will need ${this.#from}: ${wordsOf(error)}`),
     )
     this.#writing = Promise.all([this.#writing, written])
     return written

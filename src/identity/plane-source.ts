@@ -7,6 +7,7 @@ import { askForSvid } from './issue.ts'
 import { Kept } from './kept.ts'
 import { judgeOwn } from './own.ts'
 import { pause } from './pause.ts'
+import { planeTrust } from './plane-trust.ts'
 import { Problems } from './problems.ts'
 import { renewalAt, renewalBackoffMs } from './renewal.ts'
 import { stillRooted } from './rooted.ts'
@@ -14,6 +15,7 @@ import type { Credentials, Holding, IdentitySource, SourceHealth } from './sourc
 import { spiffeIdOf } from './spiffe-id.ts'
 import type { Svid } from './svid.ts'
 import { instantOf, spanOf } from './time-text.ts'
+import { PLANE } from './trust.ts'
 import { TrustKeeper } from './trust-keeper.ts'
 
 export interface PlaneSourceOptions {
@@ -72,10 +74,9 @@ export class PlaneSource implements IdentitySource {
     this.#problems = new Problems(log)
     this.#kept = new Kept({ service, store, keys: stateKeys ?? true, log })
     this.#trust = new TrustKeeper({
-      link,
-      clock,
+      feed: planeTrust({ link, clock, random }),
+      origin: PLANE,
       wall,
-      random,
       kept: this.#kept,
       problems: this.#problems,
       trustDomain: options.trustDomain ?? readToken(token ?? '')?.trustDomain,
@@ -123,7 +124,11 @@ export class PlaneSource implements IdentitySource {
   }
 
   async #restore(): Promise<void> {
-    await this.#trust.restore()
+    const believed = await this.#trust.kept()
+    if (believed !== undefined) {
+      this.#trust.adopt(believed)
+      this.#trustChanged()
+    }
     const credentials = await this.#kept.credentials()
     const trust = this.#trust.current
     if (credentials === undefined || trust === undefined) return

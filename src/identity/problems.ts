@@ -13,6 +13,11 @@ export class Problems {
     return [...this.#current.values()].map(({ text }) => text).join('; ') || undefined
   }
 
+  /** What is wrong about one thing; undefined: nothing. */
+  of(about: string): string | undefined {
+    return this.#current.get(about)?.text
+  }
+
   /**
    * Warns once for as long as it is the same problem: times and counts in it may be others each time.
    * @param why what tells it from another problem; default the text

@@ -24,23 +24,23 @@ export interface Holding {
 
 export interface SourceHealth {
   /** Where the certificate in use came from; undefined: there is none. */
-  readonly from: 'plane' | 'disk' | 'files' | undefined
+  readonly from: 'plane' | 'consul' | 'disk' | 'files' | undefined
   /** How long ago it was received, in milliseconds. */
   readonly certificateAgeMs: number | undefined
   /** How long ago the bundle and the deny list were last confirmed, in milliseconds. */
   readonly trustAgeMs: number | undefined
-  /** In how long the next renewal is due, in milliseconds; undefined: whoever writes the files decides. */
+  /** In how long the next renewal is due, in milliseconds; undefined: whoever writes the files, or Consul's agent, decides. */
   readonly renewalInMs: number | undefined
   /** What is wrong and what is done about it; undefined: nothing. */
   readonly problem: string | undefined
 }
 
 /**
- * Where certificates come from. To add one (Consul, the SPIFFE Workload API), implement this and hand it to
+ * Where certificates come from. To add one (the SPIFFE Workload API), implement this and hand it to
  * `MeshIdentity`; `start` may be called again after `close`.
  */
 export interface IdentitySource {
-  /** For people: `plane https://plane:7400`, `files /tls/tls.crt`. */
+  /** For people: `plane https://plane:7400`, `Consul http://127.0.0.1:8500`, `files /tls/tls.crt`. */
   readonly name: string
   /**
    * Resolves once a usable certificate was told to `onHolding`; rejects with a MeshError that names what was tried and

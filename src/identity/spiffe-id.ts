@@ -50,12 +50,42 @@ export function spiffeIdOf(trustDomain: string, dc: string, service: string, nam
   return `${SCHEME}${trustDomain}/ns/${namespace}/dc/${dc}/svc/${service}`
 }
 
+/** What tells one service of a trust domain from another. */
+export interface IdParts {
+  readonly service: string
+  readonly datacenter?: string | undefined
+  readonly namespace?: string | undefined
+}
+
 /** The service of `/ns/<ns>/dc/<dc>/svc/<name>`; undefined where the path has another shape. */
 export function serviceOf(id: string): string | undefined {
+  return partsOf(id)?.service
+}
+
+/** The ID of another service of the same trust domain; what is left out is as in `id`, which must have Consul's shape. */
+export function siblingId(id: string, { service, datacenter, namespace }: IdParts): string | undefined {
+  const own = partsOf(id)
+  if (own === undefined) return undefined
+  const sibling = `${own.above}/ns/${namespace || own.namespace}/dc/${datacenter || own.datacenter}/svc/${service}`
+  return serviceOf(sibling) === service ? sibling : undefined
+}
+
+interface OwnParts extends Required<IdParts> {
+  readonly datacenter: string
+  readonly namespace: string
+  /** Before `/ns/`: the trust domain, and the admin partition where there is one (Consul Enterprise, `/ap/<name>`). */
+  readonly above: string
+}
+
+function partsOf(id: string): OwnParts | undefined {
   const parsed = parseSpiffeId(id)
-  if (typeof parsed === 'string' || parsed.segments.length !== 6) return undefined
-  const [ns, , dc, , svc, name] = parsed.segments
-  return ns === 'ns' && dc === 'dc' && svc === 'svc' ? name : undefined
+  if (typeof parsed === 'string') return undefined
+  const { trustDomain, segments } = parsed
+  const partition = segments.length === 8 && segments[0] === 'ap' ? segments.slice(0, 2) : []
+  const [ns, namespace, dc, datacenter, svc, service, ...more] = segments.slice(partition.length)
+  if (ns !== 'ns' || dc !== 'dc' || svc !== 'svc' || more.length > 0) return undefined
+  if (namespace === undefined || datacenter === undefined || service === undefined) return undefined
+  return { namespace, datacenter, service, above: [`${SCHEME}${trustDomain}`, ...partition].join('/') }
 }
 
 /** The ID of `other`, as ours with its name in the place of `own`; undefined where ours does not end with `own`. */

@@ -1,23 +1,29 @@
 import { MeshError } from '../core/errors.ts'
-import { type Following, follow } from '../core/follow.ts'
-import type { PlaneLink } from '../core/plane.ts'
-import { type TrustWire, trustWire } from '../core/plane-wire.ts'
-import type { Clock, Random } from '../core/ports.ts'
+import type { Following } from '../core/follow.ts'
+import type { TrustWire } from '../core/plane-wire.ts'
 import type { Kept } from './kept.ts'
 import type { Problems } from './problems.ts'
 import type { Trust } from './source.ts'
-import { newerTrust } from './trust.ts'
+import { newerTrust, type TrustOrigin } from './trust.ts'
 
-/** How long a poll waits at the plane, in milliseconds: the most it allows. */
-const POLL_MS = 60_000
-/** So old what is kept may say that it is, in milliseconds, while the plane confirms it: a restart counts from there. */
+/** So old what is kept may say that it is, in milliseconds, while the source confirms it: a restart counts from there. */
 const REKEEP_MS = 3_600_000
 
+/** Follows whoever says whom to believe, until stopped. */
+export type TrustFeed = (ear: TrustEar) => Following
+
+export interface TrustEar {
+  /** Throws where it is not taken. */
+  readonly onWire: (wire: TrustWire) => void
+  /** It is as it was. */
+  readonly onConfirmed: () => void
+  readonly onError: (error: unknown) => void
+}
+
 export interface TrustKeeperOptions {
-  readonly link: Pick<PlaneLink, 'send' | 'onReachable'>
-  readonly clock: Clock
+  readonly feed: TrustFeed
+  readonly origin: TrustOrigin
   readonly wall: () => number
-  readonly random: Random
   readonly kept: Kept
   readonly problems: Problems
   /** Ours, where configuration or the token say it: a constant, never what an answer says. */
@@ -26,12 +32,19 @@ export interface TrustKeeperOptions {
   readonly onTrust: () => void
 }
 
-/** Bundle and deny list: kept from the last run, brought with certificates, and followed at the plane. */
+/** What an earlier run believed. */
+export interface RestoredTrust {
+  readonly trust: Trust
+  readonly wire: TrustWire
+  readonly confirmedMs: number
+}
+
+/** Bundle and deny list: kept from the last run, brought with certificates, and followed at the source. */
 export class TrustKeeper {
   readonly #options: TrustKeeperOptions
   #trust: Trust | undefined
   #confirmedMs: number | undefined
-  /** What the plane said last, and when that was written down. */
+  /** What was said last, and when that was written down. */
   #wire: TrustWire | undefined
   #keptMs = 0
   #following: Following | undefined
@@ -44,33 +57,39 @@ export class TrustKeeper {
     return this.#trust
   }
 
-  /** When the plane last said that it is so, wall-clock milliseconds. */
+  /** When the source last said that it is so, wall-clock milliseconds. */
   get confirmedMs(): number | undefined {
     return this.#confirmedMs
   }
 
-  async restore(): Promise<void> {
-    const { kept, problems, trustDomain, onTrust } = this.#options
+  /** What is kept, not yet believed; undefined: nothing, or nothing usable, which is then a problem. */
+  async kept(): Promise<RestoredTrust | undefined> {
+    const { kept, problems, trustDomain, origin } = this.#options
     const file = await kept.trust()
-    if (file === undefined) return
-    const trust = newerTrust(file.trust, undefined, trustDomain)
+    if (file === undefined) return undefined
+    const trust = newerTrust(file.trust, undefined, trustDomain, origin)
     if (trust instanceof MeshError) {
       problems.set('kept', `what is kept in ${kept.place} is not used: ${trust.message}`)
-      return
+      return undefined
     }
+    return { trust, wire: file.trust, confirmedMs: file.confirmedMs }
+  }
+
+  /** Believes what was kept. `onTrust` is not called: whoever calls this knows. */
+  adopt({ trust, wire, confirmedMs }: RestoredTrust): void {
     this.#trust = trust
-    this.#confirmedMs = file.confirmedMs
-    this.#wire = file.trust
-    this.#keptMs = file.confirmedMs
-    onTrust()
+    this.#confirmedMs = confirmedMs
+    this.#wire = wire
+    this.#keptMs = confirmedMs
   }
 
   /** What came with a certificate, to judge it by; where it cannot be taken, what is known judges. Throws if nothing is. */
   judged(wire: TrustWire): Trust {
-    const trust = newerTrust(wire, this.#trust, this.#options.trustDomain)
+    const { trustDomain, origin, problems } = this.#options
+    const trust = newerTrust(wire, this.#trust, trustDomain, origin)
     if (!(trust instanceof MeshError)) return trust
     if (this.#trust === undefined) throw trust
-    this.#options.problems.set('trust', trust.message)
+    problems.set('trust', trust.message)
     return this.#trust
   }
 
@@ -84,24 +103,16 @@ export class TrustKeeper {
   }
 
   follow(): void {
-    const { link, clock, random, problems, trustDomain, onTrust } = this.#options
-    let etag: string | undefined
-    this.#following = follow({
-      link,
-      clock,
-      random,
-      request: () => ({ method: 'GET', path: '/v1/trust', etag, waitMs: POLL_MS, auth: 'none' }),
-      onAnswer: (answer) => {
-        const wire = trustWire.safeParse(answer.body)
-        if (!wire.success) throw malformed(wire.error.issues[0]?.message)
-        const trust = newerTrust(wire.data, this.#trust, trustDomain)
+    const { feed, problems, trustDomain, origin, onTrust } = this.#options
+    this.#following = feed({
+      onWire: (wire) => {
+        const trust = newerTrust(wire, this.#trust, trustDomain, origin)
         if (trust instanceof MeshError) throw trust
-        etag = answer.etag
         if (trust === this.#trust) return this.#confirmed()
-        this.take(trust, wire.data)
+        this.take(trust, wire)
         onTrust()
       },
-      onUnchanged: () => this.#confirmed(),
+      onConfirmed: () => this.#confirmed(),
       onError: (error) => problems.set('trust', `no news about trust: ${(error as Error).message}`),
     })
   }
@@ -120,10 +131,4 @@ export class TrustKeeper {
     this.#keptMs = nowMs
     void kept.keepTrust(this.#wire, nowMs)
   }
-}
-
-function malformed(why: string | undefined): MeshError {
-  return new MeshError('TULLE_PLANE', `the plane's answer about trust is malformed: ${why}`, {
-    layer: 'identity',
-  })
 }

@@ -3,18 +3,39 @@ import type { TrustWire } from '../core/plane-wire.ts'
 import { readBundle } from './bundle.ts'
 import type { Trust } from './source.ts'
 
+/** Who says whom to believe: for messages. */
+export interface TrustOrigin {
+  readonly name: string
+  readonly code: 'TULLE_PLANE' | 'TULLE_CONSUL'
+  /** What a refusal of its word advises. */
+  readonly hint: string
+}
+
+export const PLANE: TrustOrigin = {
+  name: 'the plane',
+  code: 'TULLE_PLANE',
+  hint: 'What was known before stays in force. Was the plane restored from a backup, or made anew?',
+}
+
 /**
- * Takes what the plane says about trust, as a whole or not at all: a bundle of another trust domain, an empty or damaged
+ * Takes what is said about trust, as a whole or not at all: a bundle of another trust domain, an empty or damaged
  * one, one older than what is known (a replay, or a plane restored from a backup), or other roots under a known number
  * change nothing (SPIFFE_Trust_Domain_and_Bundle.md, section 4; FAULTS 33, 47).
  * @param trustDomain ours; undefined where nothing has told it yet
- * @returns `known` itself where nothing is new; TULLE_PLANE with the reason where it is not taken
+ * @returns `known` itself where nothing is new; the origin's code with the reason where it is not taken
  */
 export function newerTrust(
   wire: TrustWire,
   known: Trust | undefined,
   trustDomain: string | undefined,
+  origin: TrustOrigin = PLANE,
 ): Trust | MeshError {
+  const refused = (why: string, cause?: unknown): MeshError =>
+    new MeshError(origin.code, `the trust bundle of ${origin.name} is not taken: ${why}`, {
+      layer: 'identity',
+      cause,
+      hint: origin.hint,
+    })
   const expected = known?.bundle.trustDomain ?? trustDomain ?? wire.trustDomain
   if (wire.trustDomain !== expected)
     return refused(`it is of the trust domain ${wire.trustDomain}, and ours is ${expected}`)
@@ -44,12 +65,4 @@ function sameRoots(one: readonly Uint8Array[], other: readonly Uint8Array[]): bo
 /** Of `roots`, those that are not among `others`. */
 export function missing(roots: readonly Uint8Array[], others: readonly Uint8Array[]): Uint8Array[] {
   return roots.filter((root) => !others.some((other) => Buffer.compare(root, other) === 0))
-}
-
-function refused(why: string, cause?: unknown): MeshError {
-  return new MeshError('TULLE_PLANE', `the trust bundle of the plane is not taken: ${why}`, {
-    layer: 'identity',
-    cause,
-    hint: 'What was known before stays in force. Was the plane restored from a backup, or made anew?',
-  })
 }

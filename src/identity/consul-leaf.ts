@@ -1,0 +1,108 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { z } from 'zod'
+import { ConsulRefusal, type ConsulRequest } from '../core/consul.ts'
+import { MeshError } from '../core/errors.ts'
+import { certificatesOf } from './pem.ts'
+import type { Credentials } from './source.ts'
+
+/** What is kept and sent of a chain; Consul's have one to three. */
+const MAX_CHAIN = 8
+
+const answer = z.looseObject({
+  CertPEM: z.string(),
+  PrivateKeyPEM: z.string(),
+  ServiceURI: z.string(),
+  Service: z.string().optional(),
+})
+
+/** As the agent gives it: the key was made there, and is shared by all processes of the service that ask this agent. */
+export interface ConsulLeaf extends Credentials {
+  /** The SPIFFE ID that the agent says it is for. */
+  readonly uri: string
+}
+
+/** A blocking query, answered when the agent has another one: near the end of this one, or after a change of the CA. */
+export function leafRequest(service: string): ConsulRequest {
+  return { method: 'GET', path: `/v1/agent/connect/ca/leaf/${encodeURIComponent(service)}` }
+}
+
+/** Not yet judged. Throws TULLE_CONSUL for what is no certificate with its key. */
+export function readLeaf(body: unknown, service: string): ConsulLeaf {
+  const { data, error } = answer.safeParse(body)
+  if (error !== undefined) throw malformed(`${error.issues[0]?.path.join('.')}: ${error.issues[0]?.message}`)
+  if (data.Service !== undefined && data.Service !== service)
+    throw malformed(`it is for the service ${JSON.stringify(data.Service)}, and this is "${service}"`)
+  const chain = certificatesOf(data.CertPEM)
+  if (chain.length === 0) throw malformed('CertPEM: there is no PEM certificate in it')
+  return { chain: inOrder(chain), key: keyOf(data.PrivateKeyPEM), uri: data.ServiceURI }
+}
+
+function keyOf(pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem)
+  } catch {
+    throw malformed('PrivateKeyPEM: it is no private key')
+  }
+}
+
+/**
+ * Each certificate behind the one it issued (RFC 8446, 4.4.2), what issued none of them last: in a secondary datacenter
+ * Consul appends every new intermediate behind the older ones, and signs with the last.
+ */
+function inOrder([leaf, ...rest]: readonly Uint8Array[]): Uint8Array[] {
+  const waiting = rest.map((der) => ({ der, certificate: opened(der) }))
+  const ordered = [leaf!]
+  for (let below = opened(leaf!); below !== undefined; ) {
+    const issued = below
+    const at = waiting.findIndex(
+      ({ certificate }) => certificate !== undefined && issued.checkIssued(certificate),
+    )
+    const [above] = at < 0 ? [] : waiting.splice(at, 1)
+    if (above !== undefined) ordered.push(above.der)
+    below = above?.certificate
+  }
+  return [...ordered, ...waiting.map(({ der }) => der)].slice(0, MAX_CHAIN)
+}
+
+function opened(der: Uint8Array): X509Certificate | undefined {
+  try {
+    return new X509Certificate(der)
+  } catch {
+    return undefined
+  }
+}
+
+/** What an error of the leaf's query means for people: the agent itself says no more than "Permission denied". */
+export function leafError(error: unknown, service: string): unknown {
+  if (!(error instanceof ConsulRefusal)) return error
+  const { status, words, message } = error
+  if (status === 403)
+    return new ConsulRefusal(
+      status,
+      words,
+      `${message}; a certificate for "${service}" takes a token with the rule service "${service}" { policy = "write" }`,
+      'Set CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE to a token that has this rule.',
+    )
+  if (/Connect must be enabled/i.test(words))
+    return new ConsulRefusal(
+      status,
+      words,
+      message,
+      'Put connect { enabled = true } into the configuration of Consul’s servers and agents.',
+    )
+  return error
+}
+
+/** Whether asking again may help: nobody there, no leader, too much asked at once, a token not yet known everywhere. */
+export function mayPass(error: unknown): boolean {
+  if (!(error instanceof ConsulRefusal)) return true
+  const { status, words } = error
+  if (status === 403) return /not found/i.test(words)
+  return status === 429 || (status >= 500 && !/Connect must be enabled/i.test(words))
+}
+
+function malformed(why: string): MeshError {
+  return new MeshError('TULLE_CONSUL', `the Consul agent's certificate for us is malformed: ${why}`, {
+    layer: 'identity',
+  })
+}
