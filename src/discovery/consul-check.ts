@@ -10,7 +10,7 @@ export type CheckKind = 'ttl' | 'http' | 'grpc'
 
 export const CHECK_KINDS: readonly CheckKind[] = ['ttl', 'http', 'grpc']
 
-/** Fed every third of it. A process that stalls or is killed turns critical after so long. */
+/** A process that stalls or is killed turns critical after so long, in milliseconds. */
 export const TTL_MS = 10_000
 /** How often the agent asks, and how long it waits for the answer, in milliseconds. */
 const ASKED_MS = { every: 5000, timeout: 2000 }
@@ -35,20 +35,22 @@ export interface CheckFacts {
   readonly kind: CheckKind
   /** What holds until the first word, or the first question: who registers does listen. */
   readonly status: CheckDocument['Status']
+  readonly ttlMs: number
   /** 0: never. */
   readonly deregisterAfterMs: number
   /** Where the agent reaches what it asks; `ttl` has none. */
   readonly place?: { readonly address: string; readonly port: number } | undefined
 }
 
-export function checkDocument({ id, kind, status, deregisterAfterMs, place }: CheckFacts): CheckDocument {
+export function checkDocument(facts: CheckFacts): CheckDocument {
+  const { id, kind, status, ttlMs, deregisterAfterMs, place } = facts
   const at = place === undefined ? '' : endpointId(place.address, place.port)
   const asked = { Interval: `${ASKED_MS.every}ms`, Timeout: `${ASKED_MS.timeout}ms` }
   return {
     CheckID: id,
     Name: NAMES[kind],
     Status: status,
-    ...(kind === 'ttl' ? { TTL: `${TTL_MS}ms` } : {}),
+    ...(kind === 'ttl' ? { TTL: `${ttlMs}ms` } : {}),
     ...(kind === 'http' ? { HTTP: `http://${at}/readyz`, ...asked } : {}),
     ...(kind === 'grpc' ? { GRPC: at, ...asked } : {}),
     ...(deregisterAfterMs > 0

@@ -34,6 +34,8 @@ export interface ConsulRegistryOptions extends PulseOptions {
   readonly healthPort?: (() => number | undefined) | undefined
   /** What listeners speak unless they say otherwise, so that a check which cannot work is refused at once. */
   readonly inboundMtls?: MtlsMode | undefined
+  /** With `ttl`: after how long of silence an instance is critical, in milliseconds; default 10,000. Fed every third of it. */
+  readonly ttlMs?: number | undefined
   /** How long an instance may be critical before Consul removes it, in milliseconds; default 10 min, at least 1, 0: for ever. */
   readonly deregisterAfterMs?: number | undefined
 }
@@ -170,7 +172,12 @@ export class ConsulRegistry implements Registry {
   }
 
   #instance(id: string, place: Place, listener: Listener, local: string): Instance {
-    const { check = 'ttl', healthPort, deregisterAfterMs = DEREGISTER_AFTER_MS } = this.#options
+    const {
+      check = 'ttl',
+      ttlMs = TTL_MS,
+      healthPort,
+      deregisterAfterMs = DEREGISTER_AFTER_MS,
+    } = this.#options
     const kind = check === 'grpc' && listener.protocol !== 'grpc' ? 'ttl' : check
     const objection = objectionToCheck(kind, { mtls: listener.mtls, hasHealthPort: true })
     if (objection !== undefined) throw objection
@@ -180,7 +187,8 @@ export class ConsulRegistry implements Registry {
     const facts = {
       id: checkIdOf(id),
       kind,
-      status: this.#pulse.take().status,
+      status: this.#pulse.current.status,
+      ttlMs,
       deregisterAfterMs,
       place: kind === 'ttl' ? undefined : kind === 'http' ? { address: local, port } : asked,
     }
@@ -195,7 +203,7 @@ export class ConsulRegistry implements Registry {
   }
 
   #dueMs(): number {
-    return [...this.#told.values()].includes('ttl') ? TTL_MS / 3 : LOOK_MS
+    return [...this.#told.values()].includes('ttl') ? (this.#options.ttlMs ?? TTL_MS) / 3 : LOOK_MS
   }
 
   async #send(request: ConsulRequest, signal?: AbortSignal): Promise<ConsulAnswer> {
