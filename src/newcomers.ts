@@ -12,12 +12,12 @@ const MAX_NAMES = 1000
  * has heard of it lie some tenths of a second, in which its name cannot be told from a misspelt one.
  */
 export class Newcomers {
-  readonly #source: Pick<Source, 'known' | 'onKnown'>
+  readonly #source: Pick<Source, 'known' | 'onKnown' | 'seek'>
   readonly #clock: Clock
   /** When a name was last waited for in vain. */
   readonly #strangers = new Map<string, number>()
 
-  constructor(source: Pick<Source, 'known' | 'onKnown'>, clock: Clock) {
+  constructor(source: Pick<Source, 'known' | 'onKnown' | 'seek'>, clock: Clock) {
     this.#source = source
     this.#clock = clock
   }
@@ -40,6 +40,7 @@ export class Newcomers {
         this.#strangers.set(name, this.#clock.now())
         done()
       })
+      this.#source.seek?.(name)
     })
   }
 }

@@ -1,32 +1,54 @@
 import { z } from 'zod'
 import type { StateStore } from '../core/plane.ts'
-import { type EndpointsWire, endpointsWire } from '../core/plane-wire.ts'
 import type { Clock, Logger } from '../core/ports.ts'
-import { type PlaneSets, readSets } from './plane-sets.ts'
 
-const FILE = 'endpoints.json'
 /** Changes come in bursts, when a service is rolled out; the disk hears of the last one. */
 const SETTLE_MS = 1000
 
-const keptWire = endpointsWire.safeExtend({ savedMs: z.number() })
+const keptWire = z.looseObject({
+  savedMs: z.number(),
+  services: z.record(z.string(), z.unknown()),
+  known: z.array(z.string()),
+})
+
+export interface KeptContent {
+  /** By service, as the source writes it. */
+  readonly services: Readonly<Record<string, unknown>>
+  readonly known: readonly string[]
+}
+
+/** How a source writes down what it knows. */
+export interface KeptFormat<S> {
+  readonly file: string
+  /** Throws for what must not be believed. */
+  read(content: KeptContent): S
+}
 
 /**
  * The endpoints of an earlier run, and those of this one for the next. Processes may share a folder (the workers of a
  * cluster do) and call different services: what the others keep is kept along.
  */
-export class KeptEndpoints {
+export class KeptEndpoints<S> {
+  readonly #format: KeptFormat<S>
   readonly #store: StateStore | undefined
   readonly #clock: Clock
   readonly #wall: () => number
   readonly #log: Logger
-  #current: { readonly sets: PlaneSets; readonly savedMs: number } | undefined
-  #services: Record<string, EndpointsWire['services'][string]> = {}
-  #pending: EndpointsWire | undefined
+  #current: { readonly sets: S; readonly savedMs: number } | undefined
+  #services: Record<string, unknown> = {}
+  #pending: KeptContent | undefined
   #written = ''
   #disarm: (() => void) | undefined
   #saving: Promise<void> = Promise.resolve()
 
-  constructor(store: StateStore | undefined, clock: Clock, wall: () => number, log: Logger) {
+  constructor(
+    format: KeptFormat<S>,
+    store: StateStore | undefined,
+    clock: Clock,
+    wall: () => number,
+    log: Logger,
+  ) {
+    this.#format = format
     this.#store = store
     this.#clock = clock
     this.#wall = wall
@@ -34,7 +56,7 @@ export class KeptEndpoints {
   }
 
   /** What an earlier run kept, and how old it is. */
-  get current(): { readonly sets: PlaneSets; readonly ageMs: number } | undefined {
+  get current(): { readonly sets: S; readonly ageMs: number } | undefined {
     const kept = this.#current
     if (kept === undefined) return undefined
     return { sets: kept.sets, ageMs: Math.max(0, this.#wall() - kept.savedMs) }
@@ -42,10 +64,10 @@ export class KeptEndpoints {
 
   async load(): Promise<void> {
     try {
-      const kept = await read(this.#store)
+      const kept = await this.#read()
       if (kept === undefined) return
       const { savedMs, services, known } = kept
-      this.#current = { sets: readSets({ services, known }, []), savedMs }
+      this.#current = { sets: this.#format.read({ services, known }), savedMs }
       this.#services = { ...services }
       this.#written = JSON.stringify({ services, known })
     } catch (error) {
@@ -54,11 +76,10 @@ export class KeptEndpoints {
     }
   }
 
-  /** @param body an answer that was judged: services of earlier answers stay for as long as they are known */
-  keep(body: unknown, known: readonly string[]): void {
+  /** @param services what was judged: services of earlier answers stay for as long as they are known */
+  keep(services: KeptContent['services'], known: readonly string[]): void {
     if (this.#store === undefined) return
     const names = new Set(known)
-    const { services } = body as EndpointsWire
     const all = Object.entries({ ...this.#services, ...services }).filter(([name]) => names.has(name))
     this.#services = Object.fromEntries(all)
     this.#pending = { services: this.#services, known: [...known] }
@@ -84,22 +105,27 @@ export class KeptEndpoints {
         const content = {
           savedMs,
           ...pending,
-          services: { ...(await others(store, pending)), ...pending.services },
+          services: { ...(await this.#others(pending)), ...pending.services },
         }
-        await store.write(FILE, new TextEncoder().encode(JSON.stringify(content)))
+        await store.write(this.#format.file, new TextEncoder().encode(JSON.stringify(content)))
       })
       .catch((error: unknown) => this.#log.error(`the endpoints could not be kept: ${String(error)}`))
   }
-}
 
-async function read(store: StateStore | undefined): Promise<z.infer<typeof keptWire> | undefined> {
-  const bytes = await store?.read(FILE)
-  return bytes === undefined ? undefined : keptWire.parse(JSON.parse(new TextDecoder().decode(bytes)))
-}
+  async #read(): Promise<z.infer<typeof keptWire> | undefined> {
+    const bytes = await this.#store?.read(this.#format.file)
+    return bytes === undefined ? undefined : keptWire.parse(JSON.parse(new TextDecoder().decode(bytes)))
+  }
 
-/** What the file says of services that there are; nothing where it cannot be believed, for it is written anew. */
-async function others(store: StateStore, { known }: EndpointsWire): Promise<EndpointsWire['services']> {
-  const kept = await read(store).catch(() => undefined)
-  const names = new Set(known)
-  return Object.fromEntries(Object.entries(kept?.services ?? {}).filter(([name]) => names.has(name)))
+  /** What the file says of services that there are; nothing where it cannot be believed, for it is written anew. */
+  async #others({ known }: KeptContent): Promise<KeptContent['services']> {
+    const names = new Set(known)
+    try {
+      const { services = {} } = (await this.#read()) ?? {}
+      this.#format.read({ services, known: [] })
+      return Object.fromEntries(Object.entries(services).filter(([name]) => names.has(name)))
+    } catch {
+      return {}
+    }
+  }
 }

@@ -41,6 +41,10 @@ export class LocalFirst implements Source {
     return this.#registry.onKnown?.(listener) ?? (() => {})
   }
 
+  seek(name: string): void {
+    this.#registry.seek?.(name)
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.#local.close(), this.#registry.close()])
   }

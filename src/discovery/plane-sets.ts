@@ -1,6 +1,7 @@
 import { type EndpointSet, type EndpointSpec, endpointId } from '../core/endpoint.ts'
 import { MeshError } from '../core/errors.ts'
 import { type EndpointWire, endpointsFrame, endpointWire } from '../core/plane-wire.ts'
+import type { KeptFormat } from './kept-endpoints.ts'
 
 type Refused =
   | { readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[] }
@@ -31,6 +32,12 @@ export function readSets(
   const missing = asked.find((service) => !services.has(service))
   if (missing !== undefined) throw wrong(`nothing about ${missing}, which was asked for`)
   return { services, known: [...new Set(data.known)].sort() }
+}
+
+/** How they are kept on disk: as the plane sent them. */
+export const PLANE_KEPT: KeptFormat<PlaneSets> = {
+  file: 'endpoints.json',
+  read: (content) => readSets(content, []),
 }
 
 const NONE: ReadonlyMap<string, EndpointSet> = new Map()

@@ -2,9 +2,10 @@ import type { EndpointSet } from '../core/endpoint.ts'
 import { isMeshError, MeshError } from '../core/errors.ts'
 import { type Following, follow } from '../core/follow.ts'
 import type { PlaneAnswer, PlaneLink, PlaneRequest, StateStore } from '../core/plane.ts'
+import type { EndpointsWire } from '../core/plane-wire.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
 import { KeptEndpoints } from './kept-endpoints.ts'
-import { type PlaneSets, readSets, sameSet } from './plane-sets.ts'
+import { PLANE_KEPT, type PlaneSets, readSets, sameSet } from './plane-sets.ts'
 import type { Source } from './source.ts'
 
 export interface PlaneSourceOptions {
@@ -48,7 +49,7 @@ export class PlaneSource implements Source {
   readonly name = 'plane'
   readonly lazy = true
   readonly #options: PlaneSourceOptions
-  readonly #kept: KeptEndpoints
+  readonly #kept: KeptEndpoints<PlaneSets>
   readonly #watches = new Map<string, Set<Watch>>()
   readonly #sets = new Map<string, EndpointSet>()
   readonly #knownListeners = new Set<() => void>()
@@ -70,7 +71,7 @@ export class PlaneSource implements Source {
   constructor(options: PlaneSourceOptions) {
     this.#options = options
     const { store, clock, wall, log } = options
-    this.#kept = new KeptEndpoints(store, clock, wall, log)
+    this.#kept = new KeptEndpoints(PLANE_KEPT, store, clock, wall, log)
   }
 
   /**
@@ -189,7 +190,7 @@ export class PlaneSource implements Source {
     this.#etag = { asked: this.#asked, value: etag }
     this.#source = 'plane'
     this.#take(sets, this.#heard())
-    this.#kept.keep(body, sets.known)
+    this.#kept.keep((body as EndpointsWire).services, sets.known)
     this.#something?.()
   }
 

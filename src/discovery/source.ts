@@ -26,5 +26,7 @@ export interface Source {
   known(): readonly string[]
   /** Calls back when `known()` has changed. Returns the removal. */
   onKnown?(listener: () => void): () => void
+  /** Somebody calls a name that is not known. Where the source finds out that there is such a service, `onKnown` tells. */
+  seek?(name: string): void
   close(): Promise<void>
 }

@@ -1,0 +1,125 @@
+import type { ConsulAnswer, ConsulLink } from '../core/consul.ts'
+import { followConsul } from '../core/consul-follow.ts'
+import { MeshError } from '../core/errors.ts'
+import type { Following } from '../core/follow.ts'
+import type { Clock, Logger, Random } from '../core/ports.ts'
+import { SERVICE_NAME } from '../policy/schema.ts'
+import { remoteName } from './consul-lookup.ts'
+
+export interface ConsulNamesOptions {
+  readonly link: Pick<ConsulLink, 'send' | 'onReachable'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly onChange: () => void
+  readonly onError: (error: unknown) => void
+  /** Anything was heard, the same as before though it be. */
+  readonly onHeard: () => void
+}
+
+const SIDECAR = '-sidecar-proxy'
+const MAX_NAMES = 20_000
+/** How long what another datacenter has is taken as it was, in milliseconds. */
+const REMOTE_MS = 5000
+
+/**
+ * The names of the services there are: those of our own datacenter followed, those of others asked for when somebody
+ * calls one. Names that are no tulle names (upper case, dots, underscores) are left out; a service with `lookup` reaches
+ * them.
+ */
+export class ConsulNames {
+  readonly #options: ConsulNamesOptions
+  readonly #following: Following
+  /** Of other datacenters, as `orders.dc2`. */
+  readonly #remote = new Set<string>()
+  readonly #asked = new Map<string, { readonly atMs: number; readonly list: Promise<ReadonlySet<string>> }>()
+  #own: readonly string[] = []
+  #known: readonly string[] = []
+  #stopped = false
+
+  constructor(options: ConsulNamesOptions) {
+    const { link, clock, random } = options
+    this.#options = options
+    this.#following = followConsul({
+      link,
+      clock,
+      random,
+      request: () => ({ method: 'GET', path: '/v1/catalog/services' }),
+      onAnswer: (answer) => this.#answered(answer),
+      onUnchanged: options.onHeard,
+      onError: options.onError,
+    })
+  }
+
+  get known(): readonly string[] {
+    return this.#known
+  }
+
+  /** Somebody calls a name that is not known: it may be one of another datacenter. */
+  async seek(name: string): Promise<void> {
+    const remote = remoteName(name)
+    if (remote === undefined || this.#remote.has(name) || this.#remote.size >= MAX_NAMES) return
+    const { service, datacenter } = remote
+    try {
+      if (!(await this.#list('/v1/catalog/datacenters')).has(datacenter)) return
+      if (!(await this.#list('/v1/catalog/services', datacenter)).has(service) || this.#stopped) return
+      this.#remote.add(name)
+      this.#settle()
+    } catch (error) {
+      this.#options.log.warn(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#following.stop()
+  }
+
+  #answered({ body }: ConsulAnswer): void {
+    const names = [...namesIn(body, '/v1/catalog/services')]
+    this.#options.onHeard()
+    // Consul's servers are a service themselves: a token that sees not even them is one that was lost.
+    if (names.length === 0 && this.#own.length > 0) return
+    const all = new Set(names)
+    this.#own = names
+      .filter((name) => SERVICE_NAME.test(name) && name !== 'consul')
+      .filter((name) => !(name.endsWith(SIDECAR) && all.has(name.slice(0, -SIDECAR.length))))
+    this.#settle()
+  }
+
+  #settle(): void {
+    const known = [...this.#own, ...this.#remote].sort()
+    if (known.join() === this.#known.join()) return
+    this.#known = known
+    this.#options.onChange()
+  }
+
+  /** One question for all who ask within a moment, also where it fails. */
+  #list(path: string, dc?: string): Promise<ReadonlySet<string>> {
+    const { link, clock } = this.#options
+    const key = dc ?? ''
+    const before = this.#asked.get(key)
+    if (before !== undefined && clock.now() - before.atMs < REMOTE_MS) return before.list
+    const list = link.send({ method: 'GET', path, query: { dc } }).then(({ body }) => namesIn(body, path))
+    this.#asked.set(key, { atMs: clock.now(), list })
+    return list
+  }
+}
+
+/** The keys of an object, or a list's texts. */
+function namesIn(body: unknown, path: string): ReadonlySet<string> {
+  const names = Array.isArray(body)
+    ? body
+    : typeof body === 'object' && body !== null
+      ? Object.keys(body)
+      : undefined
+  if (names === undefined || names.length > MAX_NAMES || !names.every((name) => typeof name === 'string'))
+    throw new MeshError(
+      'TULLE_CONSUL',
+      `${path} answered what is no list of names: the last good ones stay`,
+      {
+        layer: 'discovery',
+      },
+    )
+  return new Set(names)
+}

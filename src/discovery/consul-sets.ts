@@ -1,0 +1,110 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { EndpointSet, EndpointSpec } from '../core/endpoint.ts'
+import { MeshError } from '../core/errors.ts'
+import { type JudgeContext, type Judged, judge, says } from './consul-health.ts'
+import { sorted } from './sorted.ts'
+
+/** One answer of `/v1/health`, judged. */
+export interface JudgedAnswer {
+  /** In the order of the answer. */
+  readonly entries: readonly Judged[]
+  /** Those to be called, by address and port. */
+  readonly set: EndpointSet
+}
+
+/** Consul counts no instances; a service of more than these is a mistake. */
+const MAX_ENTRIES = 50_000
+/** How many entries are judged before others get their turn: 1 to 2 ms where all are new. */
+const SLICE = 200
+const NOTHING: JudgedAnswer = { entries: [], set: { endpoints: [] } }
+
+/**
+ * Throws TULLE_CONSUL for an answer with any mistake: wrong types, a port that is none, one registration twice. Lets the
+ * event loop turn in between. Where two registrations have one address, which happens when a process is started again
+ * before Consul gave up its predecessor, the one that was changed last counts.
+ * @param before the last good answer to the same question: what an entry said then is not judged again
+ * @param signal broken off: the promise rejects with its reason
+ */
+export async function judgeAnswer(
+  body: unknown,
+  context: JudgeContext,
+  before: JudgedAnswer = NOTHING,
+  signal?: AbortSignal,
+): Promise<JudgedAnswer> {
+  const wrong = (place: string, what: string): MeshError => refused(context.name, place, what)
+  if (!Array.isArray(body)) throw wrong('', 'no list')
+  if (body.length > MAX_ENTRIES) throw wrong('', `more than ${MAX_ENTRIES} instances`)
+  const known = new Known(before.entries)
+  const entries: Judged[] = []
+  const registrations = new Set<string>()
+  const byId = new Map<string, Judged>()
+  for (let index = 0; index < body.length; index += 1) {
+    if (index % SLICE === SLICE - 1) {
+      await nextTurn()
+      signal?.throwIfAborted()
+    }
+    const given: unknown = body[index]
+    const one =
+      known.find(given, index) ??
+      judge(given, context, (path, what) =>
+        wrong(`[${index}]${path.map((key) => `.${String(key)}`).join('')}: `, what),
+      )
+    const registration = registrationOf(one.node.Node, one.service.ID)
+    if (registrations.has(registration))
+      throw wrong(`[${index}].Service.ID: `, `${one.service.ID} is there twice on ${one.node.Node}`)
+    registrations.add(registration)
+    entries.push(one)
+    if (one.spec === undefined) continue
+    const other = byId.get(one.id)
+    if (other === undefined || isNewer(one, other)) byId.set(one.id, one)
+  }
+  const specs = await sorted(Array.from(byId.values(), specOf), byAddress)
+  signal?.throwIfAborted()
+  const last = before.set.endpoints
+  const same = specs.length === last.length && specs.every((spec, index) => spec === last[index])
+  return { entries, set: same ? before.set : { endpoints: specs } }
+}
+
+/** What was judged last, mostly found where it stood then. */
+class Known {
+  readonly #entries: readonly Judged[]
+  #byRegistration: Map<string, Judged> | undefined
+
+  constructor(entries: readonly Judged[]) {
+    this.#entries = entries
+  }
+
+  find(given: unknown, index: number): Judged | undefined {
+    if (this.#entries.length === 0) return undefined
+    const here = this.#entries[index]
+    if (says(given, here)) return here
+    const { Node, Service } = (given ?? {}) as { Node?: { Node?: unknown }; Service?: { ID?: unknown } }
+    this.#byRegistration ??= new Map(
+      this.#entries.map((one) => [registrationOf(one.node.Node, one.service.ID), one]),
+    )
+    const there = this.#byRegistration.get(registrationOf(Node?.Node, Service?.ID))
+    return says(given, there) ? there : undefined
+  }
+}
+
+const registrationOf = (node: unknown, id: unknown): string => `${String(node)}\n${String(id)}`
+
+const specOf = ({ spec }: Judged): EndpointSpec => spec as EndpointSpec
+
+/** By code unit: the same on every machine, whichever server answered. */
+function byAddress(a: EndpointSpec, b: EndpointSpec): number {
+  if (a.address === b.address) return a.port - b.port
+  return a.address < b.address ? -1 : 1
+}
+
+function isNewer(one: Judged, other: Judged): boolean {
+  return (one.service.ModifyIndex ?? 0) > (other.service.ModifyIndex ?? 0)
+}
+
+function refused(name: string, place: string, what: string): MeshError {
+  return new MeshError(
+    'TULLE_CONSUL',
+    `Consul's instances of ${name} are not taken, the last good ones stay: ${place}${what}`,
+    { layer: 'discovery', service: name },
+  )
+}

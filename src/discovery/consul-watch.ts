@@ -1,0 +1,245 @@
+import type { ConsulAnswer, ConsulLink, ConsulRequest } from '../core/consul.ts'
+import { followConsul } from '../core/consul-follow.ts'
+import type { EndpointSet } from '../core/endpoint.ts'
+import type { Following } from '../core/follow.ts'
+import type { Clock, Logger, Random } from '../core/ports.ts'
+import { consulError } from './consul-error.ts'
+import type { IdentityParts, JudgeContext } from './consul-health.ts'
+import { EmptyHold, type SecondLook } from './consul-hold.ts'
+import type { KeptSet } from './consul-kept.ts'
+import { type Lookup, lookupKey, requestOf } from './consul-lookup.ts'
+import { type JudgedAnswer, judgeAnswer } from './consul-sets.ts'
+
+export interface Listener {
+  readonly onSet: (set: EndpointSet) => void
+  readonly onError: (error: unknown) => void
+}
+
+export interface ConsulWatchOptions {
+  readonly link: Pick<ConsulLink, 'send' | 'onReachable' | 'address'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly startMs: number
+  readonly service: string
+  readonly lookup: () => Lookup
+  readonly idOf: ((parts: IdentityParts) => string | undefined) | undefined
+  /** What an earlier run kept of it, for as long as the agent says nothing. */
+  readonly kept: () => KeptSet | undefined
+  /** A set that came from Consul. */
+  readonly onSet: (asked: string, set: EndpointSet) => void
+  /** Whether the token sees any service where this one is looked for. Rejects where that cannot be told. */
+  readonly sees: (lookup: Lookup) => Promise<boolean>
+}
+
+/** How long new instances wait for others that come with them, in milliseconds; a rollout is a burst of answers. */
+const GATHER_MS = 100
+
+/** One service that is called: one blocking query, and what became of its answers. */
+export class ConsulWatch {
+  readonly listeners = new Set<Listener>()
+  readonly #options: ConsulWatchOptions
+  readonly #hold: EmptyHold
+  readonly #following: Following
+  #lookup: Lookup
+  #judged: { readonly digest: string; readonly answer: JudgedAnswer } | undefined
+  /** What the listeners were told. */
+  #set: EndpointSet | undefined
+  /** The lookup that it answers. */
+  #asked = ''
+  #gathering: EndpointSet | undefined
+  #source: 'consul' | 'kept' | 'none' = 'none'
+  #heardMs: number | undefined
+  #problem: string | undefined
+  #stopped = false
+  #disarmGather = () => {}
+  #disarmKept = () => {}
+
+  constructor(options: ConsulWatchOptions) {
+    this.#options = options
+    this.#lookup = options.lookup()
+    const { link, clock, random, service, log } = options
+    this.#hold = new EmptyHold({
+      clock,
+      look: () => this.#lookAgain(),
+      onConfirmed: () => {
+        log.info(`${service}: confirmed, Consul has no instance of it`)
+        this.#take({ endpoints: [] })
+      },
+      onBlind: () =>
+        this.#alarm(
+          'the ACL token sees no service in Consul at all, it was lost or lost its rights: the last good instances stay',
+        ),
+    })
+    this.#following = followConsul({
+      link: {
+        send: (request, signal) => this.#ask(request, signal),
+        ...(link.onReachable && { onReachable: link.onReachable.bind(link) }),
+      },
+      clock,
+      random,
+      request: () => requestOf(this.#lookup),
+      onAnswer: ({ body }) => this.#answered(body as JudgedAnswer),
+      onUnchanged: () => this.#unchanged(),
+      onError: (error) => this.#failed(error),
+    })
+    this.#disarmKept = clock.background(options.startMs, () => this.#useKept())
+  }
+
+  get source(): 'consul' | 'kept' | 'none' {
+    return this.#source
+  }
+
+  /** When Consul last said what there is, by the clock. */
+  get heardMs(): number | undefined {
+    return this.#heardMs
+  }
+
+  get problem(): string | undefined {
+    return this.#problem
+  }
+
+  listen(listener: Listener): void {
+    this.listeners.add(listener)
+    if (this.#set !== undefined) listener.onSet(this.#set)
+  }
+
+  /** Asks anew where the lookup is another one by now; what is known stays until that is answered. */
+  replan(): void {
+    const next = this.#options.lookup()
+    if (lookupKey(next) === lookupKey(this.#lookup)) return
+    this.#lookup = next
+    this.#judged = undefined
+    this.#hold.end()
+    this.#following.again()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#following.stop()
+    this.#hold.end()
+    this.#disarmGather()
+    this.#disarmKept()
+  }
+
+  /**
+   * Judged before `followConsul` sees it: an answer with a mistake is no answer, and is asked for anew from the start.
+   * Nothing else is asked meanwhile; whoever breaks the query off breaks the judging off.
+   */
+  async #ask(request: ConsulRequest, signal: AbortSignal | undefined): Promise<ConsulAnswer> {
+    const lookup = this.#lookup
+    const answer = await this.#options.link.send(request, signal)
+    if (answer.digest === this.#judged?.digest) return { ...answer, body: this.#judged.answer }
+    const judged = await judgeAnswer(answer.body, this.#context(lookup), this.#judged?.answer, signal)
+    signal?.throwIfAborted()
+    this.#judged = { digest: answer.digest, answer: judged }
+    return { ...answer, body: judged }
+  }
+
+  #context(lookup: Lookup): JudgeContext {
+    const { service, idOf } = this.#options
+    return { name: service, lookup, idOf }
+  }
+
+  #answered(judged: JudgedAnswer): void {
+    this.#heardMs = this.#options.clock.now()
+    if (judged.entries.length === 0 && this.#mustHold()) return
+    this.#hold.end()
+    this.#take(judged.set)
+  }
+
+  #unchanged(): void {
+    this.#heardMs = this.#options.clock.now()
+    if (!this.#hold.holding && this.#problem !== undefined && this.#set !== undefined)
+      this.#take(this.#gathering ?? this.#set)
+  }
+
+  /** Whether an answer without instances needs a second look: where the same question had them before. */
+  #mustHold(): boolean {
+    this.#useKept()
+    if (this.#hold.holding) return true
+    const had = this.#set?.endpoints.length ?? 0
+    if (had === 0 || this.#asked !== lookupKey(this.#lookup)) return false
+    this.#hold.begin()
+    this.#alarm(
+      `Consul says that it has no instances, after ${had}: they stay in use until that is confirmed (was the ACL token lost?)`,
+    )
+    return true
+  }
+
+  async #lookAgain(): Promise<SecondLook> {
+    const lookup = this.#lookup
+    const answer = await this.#options.link.send({ ...requestOf(lookup), consistency: 'default' })
+    const judged = await judgeAnswer(answer.body, this.#context(lookup), this.#judged?.answer)
+    if (judged.entries.length === 0)
+      return !answer.filtered && (await this.#options.sees(lookup)) ? 'empty' : 'blind'
+    if (!this.#stopped && this.#lookup === lookup) this.#take(judged.set)
+    return 'full'
+  }
+
+  /** What leaves is told at once; what only comes waits for more of the kind. */
+  #take(set: EndpointSet): void {
+    const asked = lookupKey(this.#lookup)
+    const change = this.#source === 'consul' && this.#asked === asked ? changeOf(this.#set, set) : 'other'
+    const healed = this.#problem !== undefined
+    this.#source = 'consul'
+    this.#asked = asked
+    this.#problem = undefined
+    if (healed) this.#options.log.info(`${this.#options.service}: Consul answers again`)
+    if (change === 'more' && !healed) {
+      if (this.#gathering === undefined)
+        this.#disarmGather = this.#options.clock.background(GATHER_MS, () =>
+          this.#tell(this.#gathering as EndpointSet),
+        )
+      this.#gathering = set
+      return
+    }
+    if (change === 'none' && !healed) this.#gatherNoMore()
+    else this.#tell(set)
+  }
+
+  #gatherNoMore(): void {
+    this.#disarmGather()
+    this.#gathering = undefined
+  }
+
+  #tell(set: EndpointSet): void {
+    this.#gatherNoMore()
+    this.#disarmKept()
+    this.#set = set
+    if (this.#source === 'consul') this.#options.onSet(this.#asked, set)
+    for (const { onSet } of [...this.listeners]) onSet(set)
+  }
+
+  #failed(error: unknown): void {
+    this.#useKept()
+    this.#alarm(error)
+  }
+
+  /** Tells those who watch what is wrong; their last set stays. */
+  #alarm(what: unknown): void {
+    const { service } = this.#options
+    const error = consulError(what, service, this.#lookup)
+    this.#problem = error.message
+    for (const { onError } of [...this.listeners]) onError(error)
+  }
+
+  /** Until Consul has said anything in this run. */
+  #useKept(): void {
+    const kept = this.#set === undefined ? this.#options.kept() : undefined
+    if (kept === undefined || kept.asked !== lookupKey(this.#lookup)) return
+    this.#source = 'kept'
+    this.#asked = kept.asked
+    this.#tell(kept.set)
+  }
+}
+
+/** How a set differs from what was told; instances that did not change are the same objects in the same order. */
+function changeOf(before: EndpointSet | undefined, { endpoints }: EndpointSet): 'none' | 'more' | 'other' {
+  if (before === undefined) return 'other'
+  const last = before.endpoints
+  let at = 0
+  for (const spec of endpoints) if (spec === last[at]) at += 1
+  if (at < last.length) return 'other'
+  return endpoints.length === last.length ? 'none' : 'more'
+}
