@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ConsulRequest } from '../../src/core/consul.ts'
 import type { Listener } from '../../src/core/runtime.ts'
 import { ConsulRegistrar, type ConsulRegistrarOptions } from '../../src/discovery/consul-registrar.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
@@ -347,10 +348,12 @@ test('what an agent elsewhere is reached from is the address there', async () =>
 })
 
 test('an agent on a unix socket is on this machine', async () => {
-  class Unix extends Script {
-    override readonly address = 'unix:///run/consul.sock'
+  const script = new Script()
+  const link = {
+    address: 'unix:///run/consul.sock',
+    send: (request: ConsulRequest) => script.send(request),
   }
-  const { listening, bodies } = world({ localAddress: () => assert.fail('asked') }, new Unix())
+  const { listening, bodies } = world({ link, localAddress: () => assert.fail('asked') }, script)
   await listening(at(4001, { host: '0.0.0.0' }))
   assert.equal(bodies()[0]!.Address, '')
 })
