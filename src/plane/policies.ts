@@ -1,22 +1,16 @@
-import { MeshError } from '../core/errors.ts'
 import type { PolicyWire } from '../core/plane-wire.ts'
 import type { Clock, Logger } from '../core/ports.ts'
-import type { Problem } from '../policy/problem.ts'
 import type { PolicyCheck } from './policy-check.ts'
+import { namesIn, type Push, type Pushed, tooMuch } from './policy-push.ts'
 import { PolicyRefusal } from './policy-refusal.ts'
-import {
-  hashOf,
-  headOf,
-  NO_POLICY,
-  type PolicyVersion,
-  type PolicyVersionHead,
-  readVersion,
-  textsOf,
-} from './policy-version.ts'
+import { hashOf, NO_POLICY, type PolicyVersion, type PolicyVersionHead, textsOf } from './policy-version.ts'
+import { PolicyVersions } from './policy-versions.ts'
 import { Refusal } from './refusal.ts'
 import type { Store } from './store.ts'
 import { Turns } from './turns.ts'
 import { Watchers } from './watchers.ts'
+
+export type { Push, Pushed } from './policy-push.ts'
 
 export interface PoliciesOptions {
   readonly store: Store
@@ -29,37 +23,22 @@ export interface PoliciesOptions {
   readonly keep?: number | undefined
 }
 
-export interface Push {
-  /** Text null removes a document. */
-  readonly documents: readonly { readonly name: string; readonly text: string | null }[]
-  /** Whether what is not named goes; default false. */
-  readonly replace?: boolean | undefined
-  readonly author: string
-  readonly message: string
-  /** The sequence the author has seen: refused where another is in force. */
-  readonly expected?: number | undefined
-}
-
-export interface Pushed {
-  readonly sequence: number
-  /** False: nothing would have changed, so there is no new version. */
-  readonly changed: boolean
-}
-
-const PREFIX = 'policy/versions/'
-const MAX_DOCUMENTS = 2000
-const MAX_BYTES = 16 * 1024 * 1024
-const NAME = /^[\w@][\w@.+-]*(?:\/[\w@][\w@.+-]*)*$/
 const ALL = 'policy'
+/** After a change that could not be looked at, in milliseconds. */
+const LOOK_AGAIN_MS = 1000
 
 /**
  * The policy, version by version. A push is judged whole with the clients' own parsers and refused whole; a version is
  * one atomic write, told to subscribers once it is durable. Sequences only grow, and the newest is never removed, so no
  * number is ever used twice.
+ *
+ * The store may have other writers. What they have made is looked at before each step and whenever it tells of a
+ * change; of two who make the next version at one moment, one is refused.
  */
 export class Policies {
-  readonly #store: Store
+  readonly #versions: PolicyVersions
   readonly #check: PolicyCheck
+  readonly #clock: Clock
   readonly #wall: () => number
   readonly #log: Logger
   readonly #keep: number
@@ -67,13 +46,16 @@ export class Policies {
   /** Mutations one after the other: each is judged against what the one before has left. */
   readonly #turns = new Turns(1)
   #current: PolicyVersion = NO_POLICY
-  #sequences: number[] = []
-  readonly #heads = new Map<number, PolicyVersionHead>()
   #wire: string | undefined
+  #stop = (): void => {}
+  #disarm = (): void => {}
+  #looking = false
+  #closed = false
 
   constructor({ store, check, clock, wall, log, keep = 200 }: PoliciesOptions) {
-    this.#store = store
+    this.#versions = new PolicyVersions(store, log)
     this.#check = check
+    this.#clock = clock
     this.#wall = wall
     this.#log = log
     this.#keep = Math.max(1, keep)
@@ -82,17 +64,8 @@ export class Policies {
 
   /** Rejects with TULLE_STATE where the newest version is damaged: an older one must not come into force by itself. */
   async load(): Promise<void> {
-    const keys = await this.#store.list(PREFIX)
-    this.#sequences = keys.map((key) => Number(key.slice(PREFIX.length))).filter(Number.isSafeInteger)
-    const newest = this.#sequences.at(-1)
-    if (newest === undefined) return
-    this.#current = await this.#read(newest)
-    const problems = this.#check.take(textsOf(this.#current))
-    if (problems.length > 0)
-      this.#log.error('the stored policy has mistakes by the rules of this version of tulle; it stays', {
-        sequence: newest,
-        problems: problems.length,
-      })
+    await this.#look()
+    this.#stop = this.#versions.watch(() => this.#changed())
   }
 
   get current(): PolicyVersion {
@@ -116,11 +89,12 @@ export class Policies {
   }
 
   /**
-   * Rejects with a PolicyRefusal holding every problem, with a Refusal (409) where `expected` is not in force, with
-   * TULLE_STATE where it cannot be kept; then nothing has changed.
+   * Rejects with a PolicyRefusal holding every problem, with a Refusal (409) where `expected` is not in force or another
+   * writer came first, with TULLE_STATE or TULLE_CONSUL where it cannot be kept; then nothing has changed.
    */
   push({ documents, replace = false, author, message, expected }: Push): Promise<Pushed> {
     return this.#turns.run(ALL, async () => {
+      await this.#look()
       this.#mustBe(expected)
       const texts = replace ? new Map<string, string>() : textsOf(this.#current)
       const problems = namesIn(documents)
@@ -135,49 +109,46 @@ export class Policies {
 
   /** A new version with the content of an old one. Rejects as `push` does; with a Refusal (404) for one not kept. */
   rollback(to: number, by: { readonly author: string; readonly message: string }): Promise<Pushed> {
-    return this.#turns.run(ALL, async () =>
-      this.#commit(textsOf(await this.version(to)), { ...by, rollbackTo: to }),
-    )
+    return this.#turns.run(ALL, async () => {
+      await this.#look()
+      return this.#commit(textsOf(await this.version(to)), { ...by, rollbackTo: to })
+    })
   }
 
   /** Rejects with a Refusal (404) for one that never was or is kept no more. */
   async version(sequence: number): Promise<PolicyVersion> {
     if (sequence === this.#current.sequence) return this.#current
-    if (!this.#sequences.includes(sequence))
-      throw new Refusal('unknown', `there is no version ${sequence}; the last ${this.#keep} are kept`)
-    return this.#read(sequence)
+    if (!this.#versions.has(sequence)) await this.#versions.look()
+    const found = this.#versions.has(sequence) ? await this.#versions.read(sequence) : undefined
+    if (found !== undefined) return found
+    throw new Refusal('unknown', `there is no version ${sequence}; the last ${this.#keep} are kept`)
   }
 
   /** Newest first. A damaged version is left out. */
   async history(limit = this.#keep): Promise<PolicyVersionHead[]> {
-    const heads: PolicyVersionHead[] = []
-    // One at a time: together they may be larger than memory.
-    for (const sequence of this.#sequences.slice(-limit).reverse()) {
-      try {
-        const head = this.#heads.get(sequence) ?? headOf(await this.version(sequence))
-        this.#heads.set(sequence, head)
-        heads.push(head)
-      } catch (error) {
-        this.#log.error('a version of the policy cannot be read', { sequence, message: String(error) })
-      }
-    }
-    return heads
+    await this.#versions.look()
+    return this.#versions.heads(limit)
   }
 
   async close(): Promise<void> {
+    this.#closed = true
+    this.#stop()
+    this.#disarm()
     this.#watchers.close()
     await this.#turns.idle()
   }
 
   #mustBe(expected: number | undefined): void {
+    if (expected === undefined || expected === this.#current.sequence) return
+    throw this.#conflict(`not ${expected}`)
+  }
+
+  #conflict(butNot: string): Refusal {
     const { sequence, author } = this.#current
-    if (expected === undefined || expected === sequence) return
-    throw new Refusal(
+    return new Refusal(
       'conflict',
-      `version ${sequence} by ${author || 'nobody'} is in force, not ${expected}`,
-      {
-        hint: 'Look at what has changed (tulle policy diff), then push again.',
-      },
+      `version ${sequence} by ${author || 'nobody'} is in force, ${butNot}; nothing was changed`,
+      { hint: 'Look at what has changed (tulle policy diff), then push again.' },
     )
   }
 
@@ -187,92 +158,80 @@ export class Policies {
   ): Promise<Pushed> {
     const hash = hashOf(texts)
     const { sequence: before } = this.#current
-    if (hash === this.#current.hash) return { sequence: before, changed: false }
+    const { newest } = this.#versions
+    if (hash === this.#current.hash && newest === before) return { sequence: before, changed: false }
     const previous = textsOf(this.#current)
     const problems = [...tooMuch(texts), ...this.#check.take(texts)]
     if (problems.length > 0) throw new PolicyRefusal(problems)
     const documents = [...texts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, text]) => ({ name, text }))
     const sequence = before + 1
     const version: PolicyVersion = { sequence, hash, ...about, at: this.#wall(), documents }
+    let created: boolean
     try {
-      await this.#store.write(keyOf(sequence), new TextEncoder().encode(JSON.stringify(version)))
+      created = await this.#versions.create(version)
     } catch (error) {
       this.#check.take(previous)
       throw error
     }
-    this.#current = version
-    this.#wire = undefined
-    this.#sequences.push(sequence)
-    this.#watchers.changed(ALL)
-    await this.#forgetOld()
+    if (!created) {
+      this.#check.take(previous)
+      await this.#look()
+      throw this.#conflict('and came at the same moment')
+    }
+    this.#enforce(version)
+    await this.#versions.forget(this.#keep)
     return { sequence, changed: true }
   }
 
-  async #forgetOld(): Promise<void> {
-    for (const sequence of this.#sequences.slice(0, -this.#keep)) {
-      try {
-        await this.#store.remove(keyOf(sequence))
-        this.#sequences = this.#sequences.filter((one) => one !== sequence)
-        this.#heads.delete(sequence)
-      } catch (error) {
-        this.#log.error('an old version of the policy could not be removed', {
-          sequence,
-          message: String(error),
-        })
-        return
-      }
-    }
+  #enforce(version: PolicyVersion): void {
+    this.#current = version
+    this.#wire = undefined
+    this.#watchers.changed(ALL)
   }
 
-  async #read(sequence: number): Promise<PolicyVersion> {
-    const key = keyOf(sequence)
-    const bytes = await this.#store.read(key)
-    try {
-      return readVersion(bytes ?? new Uint8Array(), sequence)
-    } catch (error) {
-      throw new MeshError(
-        'TULLE_STATE',
-        `version ${sequence} of the policy (${key} in ${this.#store.place}) is damaged: ${(error as Error).message}`,
-        { layer: 'plane', hint: 'Put it back from a backup, or remove it and push the policy again.' },
+  /** The newest of the store comes into force, whoever made it. */
+  async #look(): Promise<void> {
+    const newest = await this.#versions.look()
+    const { sequence, hash } = this.#current
+    if (newest < sequence) {
+      this.#log.error(
+        'the store has lost versions of the policy; the one in force stays, and the next has its number after it',
+        {
+          inForce: sequence,
+          newest,
+        },
       )
+      return
     }
-  }
-}
-
-function namesIn(documents: Push['documents']): Problem[] {
-  const seen = new Set<string>()
-  const problems: Problem[] = []
-  for (const { name } of documents) {
-    if (!NAME.test(name) || name.length > 200)
-      problems.push({
-        path: '',
-        message: 'a document is named by letters, digits and _ - . @ + and /',
-        file: name,
+    const found = newest === 0 ? undefined : await this.#versions.read(newest)
+    if (found === undefined || (found.sequence === sequence && found.hash === hash)) return
+    const problems = this.#check.take(textsOf(found))
+    if (problems.length > 0)
+      this.#log.error('the stored policy has mistakes by the rules of this version of tulle; it stays', {
+        sequence: newest,
+        problems: problems.length,
       })
-    else if (seen.has(name))
-      problems.push({ path: '', message: 'this document is in the push twice', file: name })
-    seen.add(name)
+    this.#enforce(found)
   }
-  return problems
-}
 
-function tooMuch(texts: ReadonlyMap<string, string>): Problem[] {
-  const bytes = [...texts.values()].reduce((sum, text) => sum + Buffer.byteLength(text), 0)
-  const message =
-    texts.size > MAX_DOCUMENTS
-      ? `${texts.size} documents; at most ${MAX_DOCUMENTS} are accepted`
-      : bytes > MAX_BYTES
-        ? `${bytes} bytes of policy; at most ${MAX_BYTES} are accepted`
-        : undefined
-  return message === undefined ? [] : [{ path: '', message, file: '' }]
+  /** Changes that come while one is looked at are looked at once, afterwards. */
+  #changed(): void {
+    if (this.#looking || this.#closed) return
+    this.#looking = true
+    const look = (): Promise<void> => {
+      this.#looking = false
+      return this.#look()
+    }
+    this.#turns.run(ALL, look).catch((error: unknown) => {
+      if (this.#closed) return
+      this.#log.warn('a change of the policy cannot be looked at yet', { message: (error as Error).message })
+      this.#disarm()
+      this.#disarm = this.#clock.background(LOOK_AGAIN_MS, () => this.#changed())
+    })
+  }
 }
 
 /** Sequences may come back from a backup with another content: the hash makes that another version. */
 function etagOf({ sequence, hash }: PolicyVersion): string {
   return `${sequence}.${hash.slice(0, 16)}`
-}
-
-/** Padded, so that the order of the keys is that of the versions. */
-function keyOf(sequence: number): string {
-  return `${PREFIX}${String(sequence).padStart(12, '0')}`
 }

@@ -33,6 +33,7 @@ const orders = (timeout: string): string => `version: 1\nservices:\n  orders:\n 
 const by = { author: 'ann', message: 'why' }
 const push = (plane: Policies, name: string, text: string | null, more: object = {}) =>
   plane.push({ documents: [{ name, text }], ...by, ...more })
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const refused = (kind: string) => (error: unknown) => error instanceof Refusal && error.kind === kind
 
 test('a push becomes the next version, with who, when and why', async () => {
@@ -193,4 +194,75 @@ test('an ETag says the content too: a number that comes back from a backup with 
   await push(one, 'orders.yaml', orders('1s'))
   await push(other, 'orders.yaml', orders('2s'))
   assert.notEqual(one.etag, other.etag)
+})
+
+test('two planes on one store: what either makes is in force on both, and wakes who waits there', async () => {
+  const { plane: one, store } = await policies()
+  const { plane: two } = await policies(store.another())
+  let woken = 0
+  two.onChange(() => woken++)
+  await push(one, 'orders.yaml', orders('1s'))
+  await push(two, 'users.yaml', orders('1s').replace('orders', 'users'))
+  await push(one, 'orders.yaml', orders('2s'), { expected: 2 })
+  await settled()
+  assert.deepEqual([one.etag, one.current.documents.length, woken], [two.etag, 2, 1])
+  assert.deepEqual(await two.rollback(1, by), { sequence: 4, changed: true })
+  await settled()
+  assert.deepEqual(
+    (await one.history()).map(({ sequence, rollbackTo }) => [sequence, rollbackTo]),
+    [
+      [4, 1],
+      [3, undefined],
+      [2, undefined],
+      [1, undefined],
+    ],
+  )
+})
+
+test('of two planes that make the next version at one moment one is refused, told who came first, and has changed nothing', async () => {
+  const { plane: one, store } = await policies()
+  const { plane: two } = await policies(store.another())
+  const users = orders('1s').replace('orders', 'users')
+  const done = await Promise.allSettled([
+    one.push({ documents: [{ name: 'orders.yaml', text: orders('1s') }], author: 'ann', message: '' }),
+    two.push({ documents: [{ name: 'users.yaml', text: users }], author: 'bob', message: '' }),
+  ])
+  const [lost] = done.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
+  assert.ok(lost instanceof Refusal)
+  assert.equal(lost.kind, 'conflict')
+  assert.match(
+    lost.message,
+    /^version 1 by (ann|bob) is in force, and came at the same moment; nothing was changed$/,
+  )
+  await settled()
+  assert.deepEqual([one.current.sequence, one.etag], [1, two.etag])
+  const [again] = await Promise.all([
+    push(done[0]?.status === 'rejected' ? one : two, 'stock.yaml', orders('1s').replace('orders', 'stock')),
+  ])
+  assert.equal(again.sequence, 2)
+})
+
+test('a version that was looked away from for long is not overtaken: its successor stands on what is still there', async () => {
+  const { plane: one, store } = await policies(new MemoryStore(), 1)
+  const { plane: two } = await policies(store.another(), 1)
+  await push(one, 'orders.yaml', orders('1s'))
+  await settled()
+  const create = store.create.bind(store)
+  store.create = async (key, bytes, over) => {
+    // Asleep between its look and its write, while others have gone on, and pruned.
+    for (const time of ['2s', '3s', '4s']) await push(two, 'orders.yaml', orders(time))
+    return create(key, bytes, over)
+  }
+  await assert.rejects(push(one, 'orders.yaml', orders('9s')), refused('conflict'))
+  assert.deepEqual([one.current.sequence, one.etag], [4, two.etag])
+})
+
+test('versions the store has lost stay in force, and their numbers are not used again', async () => {
+  const { plane, store } = await policies()
+  for (const time of ['1s', '2s']) await push(plane, 'orders.yaml', orders(time))
+  const newest = [...store.content.keys()].at(-1) as string
+  await store.remove(newest)
+  await settled()
+  assert.equal(plane.current.sequence, 2)
+  assert.deepEqual(await push(plane, 'orders.yaml', orders('2s')), { sequence: 3, changed: true })
 })

@@ -123,19 +123,23 @@ export class ConsulKv {
   }
 
   /** @param onUnanswered an attempt may have been done, or not */
-  async #persist(request: ConsulRequest, onUnanswered?: () => void): Promise<void> {
+  async #persist(request: ConsulRequest, onUnanswered = (): void => {}): Promise<void> {
     const until = this.#clock.now() + WITHIN_MS
+    let unknown = false
     for (let failures = 1; ; failures++) {
       try {
         await this.#send(request)
         return
       } catch (error) {
         const { cause } = error as { cause?: unknown }
-        const refused = cause instanceof ConsulRefusal ? cause.status : undefined
-        if (refused !== undefined && refused < 500 && refused !== 429) throw error
-        if (refused !== 429) onUnanswered?.()
+        const status = cause instanceof ConsulRefusal ? cause.status : undefined
+        if (status !== undefined && status < 500 && status !== 429) throw error
+        if (status !== 429 && !neverSent(cause)) {
+          unknown = true
+          onUnanswered()
+        }
         const waitMs = backoffMs(failures, BACKOFF, this.#random)
-        if (this.#clock.now() + waitMs >= until) throw error
+        if (this.#clock.now() + waitMs >= until) throw unknown ? doubtful(error as MeshError) : error
         await new Promise<void>((resolve) => this.#clock.after(waitMs, resolve))
       }
     }
@@ -175,7 +179,7 @@ export class ConsulKv {
     return new MeshError('TULLE_CONSUL', `the plane's state in ${this.place}: ${message}`, {
       layer: 'plane',
       cause,
-      hint: 'What is in force stays in force, and nothing was changed unless the message says so. Try again when the agent answers and its servers have a leader (`consul operator raft list-peers`).',
+      hint: 'What is in force stays in force. Try again when the agent answers and its servers have a leader (`consul operator raft list-peers`).',
     })
   }
 
@@ -186,4 +190,19 @@ export class ConsulKv {
     const { index: Index, flags: Flags, bytes } = operation
     return { ...wire, Index, Flags, Value: Buffer.from(bytes).toString('base64') }
   }
+}
+
+/** The connection was refused: nothing of the request has left. */
+function neverSent(error: unknown): boolean {
+  const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
+  return code === 'ECONNREFUSED' || code === 'ENOENT'
+}
+
+function doubtful(error: MeshError): MeshError {
+  const { code, message, cause } = error
+  return new MeshError(code, `${message}; whether it was written is not known`, {
+    layer: 'plane',
+    cause,
+    hint: 'Look at what is there (for a policy `tulle policy history`) before you repeat it.',
+  })
 }
