@@ -1,7 +1,9 @@
 import type { RouteTraits } from '../core/piece.ts'
 import type { Params, Route, ServicePlan, Snapshot } from '../core/plan.ts'
+import { type BasePolicy, NO_BASE } from './base.ts'
 import { clash, compare, conflicts } from './conflicts.ts'
-import type { Level, PolicyDocument, RouteEntry, ServiceEntry } from './document.ts'
+import type { PolicyDocument, ServiceEntry } from './document.ts'
+import { levelsOf, type PlanLevel, type RouteLevels, type ServiceLevels } from './levels.ts'
 import { RouteTable } from './match.ts'
 import { deepFreeze, settle } from './merge.ts'
 import type { Problem } from './problem.ts'
@@ -17,8 +19,10 @@ export interface CompileOptions {
   readonly knownServices?: Iterable<string> | undefined
   /** Plans of it are kept where their version is the same. */
   readonly previous?: Snapshot | undefined
-  /** The version of the whole. */
+  /** The version of the documents. */
   readonly version: string
+  /** What stands below the documents; its services get a plan too. */
+  readonly base?: BasePolicy | undefined
 }
 
 export interface Compiled {
@@ -28,14 +32,14 @@ export interface Compiled {
 }
 
 /**
- * Documents → one frozen snapshot. Pure. A service whose document did not change, nor the one with the defaults,
- * keeps the same plan object. A plan's version is that of its document, and of the defaults' where they come from
- * another one (`4f1c+09ab`).
+ * Documents → one frozen snapshot. Pure. A service whose document did not change, nor the one with the defaults, nor
+ * what stands below them, keeps the same plan object. A plan's version is that of its document, of the defaults' where
+ * they come from another one, and of what stands below them (`4f1c+09ab`).
  */
 export function compile(
   documents: Iterable<PolicyDocument>,
   modules: readonly AnyPiece[],
-  { knownServices = [], previous, version }: CompileOptions,
+  { knownServices = [], previous, version, base }: CompileOptions,
 ): Compiled {
   const all = [...documents]
   const clashes = conflicts(all)
@@ -45,32 +49,47 @@ export function compile(
   const pieces = allPieces(modules)
   const services = new Map<string, ServicePlan>()
   const hosts = new Map<string, ServicePlan>()
-  const add = (service: string, entry: ServiceEntry, document: PolicyDocument | undefined): void => {
-    const planVersion = versionOf(document, general)
+  const add = (service: string, document: PolicyDocument | undefined): void => {
+    const below = base?.services.get(service) ?? base?.general ?? NO_BASE
+    const planVersion = versionOf(document, general, below.version)
     const kept = previous?.services.get(service)
     const plan =
-      kept?.version === planVersion ? kept : new Plan(service, planVersion, entry, general?.defaults, pieces)
+      kept?.version === planVersion
+        ? kept
+        : new Plan(
+            service,
+            planVersion,
+            document?.services.get(service) ?? NOTHING,
+            levelsOf({ service, base: below, general, document }),
+            pieces,
+          )
     services.set(service, plan)
     for (const host of plan.hosts) hosts.set(host, plan)
   }
-  for (const document of used) for (const [service, entry] of document.services) add(service, entry, document)
-  for (const service of knownServices) if (!services.has(service)) add(service, NOTHING, undefined)
+  for (const document of used) for (const service of document.services.keys()) add(service, document)
+  const others = [...(base?.services.keys() ?? []), ...knownServices]
+  for (const service of others) if (!services.has(service)) add(service, undefined)
+  const whole = base?.version === undefined ? version : `${version}+${base.version}`
   return {
-    snapshot: Object.freeze({ version, services, hosts }),
+    snapshot: Object.freeze({ version: whole, services, hosts }),
     problems: clashes.map((conflict) => clash(conflict, 'later')),
   }
 }
 
 /** The plan of a service that no document names and no defaults touch. */
 export function builtInPlan(service: string, modules: readonly AnyPiece[]): ServicePlan {
-  return new Plan(service, BUILT_IN, NOTHING, undefined, allPieces(modules))
+  const nothing = levelsOf({ service, general: undefined, document: undefined })
+  return new Plan(service, BUILT_IN, NOTHING, nothing, allPieces(modules))
 }
 
-function versionOf(document: PolicyDocument | undefined, general: PolicyDocument | undefined): string {
-  if (document === undefined) return general?.version ?? BUILT_IN
-  return general === undefined || general === document
-    ? document.version
-    : `${document.version}+${general.version}`
+function versionOf(
+  document: PolicyDocument | undefined,
+  general: PolicyDocument | undefined,
+  below: string | undefined,
+): string {
+  const versions = new Set([document?.version, general?.version, below])
+  versions.delete(undefined)
+  return versions.size === 0 ? BUILT_IN : [...versions].join('+')
 }
 
 class Plan implements ServicePlan {
@@ -86,16 +105,16 @@ class Plan implements ServicePlan {
     service: string,
     version: string,
     entry: ServiceEntry,
-    defaults: Level | undefined,
+    said: ServiceLevels,
     pieces: readonly AnyPiece[],
   ) {
     this.service = service
     this.version = version
-    this.params = settleAll(pieces, [defaults, entry])
+    this.params = settleAll(pieces, said.levels)
     this.hosts = Object.freeze([...(entry.hosts ?? [])])
     this.endpoints = deepFreeze([...(entry.endpoints ?? [])])
-    const route = (name: string, own: RouteEntry | undefined): Route => {
-      const params = own === undefined ? this.params : settleAll(pieces, [defaults, entry, own])
+    const route = (name: string, own: RouteLevels | undefined): Route => {
+      const params = own === undefined ? this.params : settleAll(pieces, own.levels)
       const match = own === undefined ? undefined : deepFreeze(own.match)
       const traits = {
         ...traitsOf(pieces, params),
@@ -103,7 +122,7 @@ class Plan implements ServicePlan {
       }
       return Object.freeze({ service, name, params, policyVersion: version, match, ...traits })
     }
-    const written = (entry.routes ?? []).map((own, index) => route(`${service}.routes[${index}]`, own))
+    const written = said.routes.map((own, index) => route(`${service}.routes[${index}]`, own))
     const otherwise = route(service, undefined)
     this.routes = Object.freeze([...written, otherwise])
     this.#table = new RouteTable(written, otherwise)
@@ -115,14 +134,14 @@ class Plan implements ServicePlan {
   }
 }
 
-function settleAll(pieces: readonly AnyPiece[], levels: readonly (Level | undefined)[]): Params {
+function settleAll(pieces: readonly AnyPiece[], levels: readonly PlanLevel[]): Params {
   return Object.freeze(
     Object.fromEntries(
       pieces.map((piece) => [
         piece.key,
         settle(
           piece,
-          levels.map((level) => level?.[piece.key]),
+          levels.map(({ level }) => level[piece.key]),
         ),
       ]),
     ),
