@@ -65,7 +65,11 @@ export function assemble(config: Config, whole: Whole): Assembly {
   )
   if (config.accessLog !== undefined) attachAccessLog(config.accessLog, events, log)
   const gate = createGate()
-  const member = memberOf(config, { clock, wall: systemWall, random, log })
+  const member = memberOf(
+    config,
+    { clock, wall: systemWall, random, log },
+    { plan: (service) => runtime.plan(service), state: () => lifecycle.state },
+  )
   const { identity, mtls, source, registrar } = member
   const transports = new TransportSet({
     clock,
@@ -92,6 +96,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
     apply: (snapshot) => {
       runtime.apply(snapshot)
       addresses.follow(snapshot.services)
+      member.consul?.mesh?.replan()
     },
     events,
     log,
@@ -103,6 +108,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
   const parts: Part[] = [
     ...(config.healthPort === '' ? [] : [new HealthPort(config.healthPort, () => whole.health(), secured)]),
     ...(identity === undefined ? [] : [identity]),
+    ...(member.consul?.mesh?.parts ?? []),
     policies,
     addresses,
   ]

@@ -1,7 +1,8 @@
 import type { Assembly } from './assembly.ts'
 import type { Listener } from './core/runtime.ts'
+import type { RegistrarStatus } from './discovery/registration.ts'
 import type { ServiceView } from './endpoints/view.ts'
-import type { ConsulHealth, Health, PlaneHealth } from './report.ts'
+import type { Health, PlaneHealth } from './report.ts'
 
 /** What state a mesh is in, put together from its parts. Never throws. */
 export function healthOf({
@@ -25,7 +26,7 @@ export function healthOf({
     ...addresses.problems.map((problem) => `discovery: ${problem}`),
     ...(identity?.problem === undefined ? [] : [`identity: ${identity.problem}`]),
     ...(plane === undefined || state === 'idle' ? [] : stale(plane)),
-    ...(consul === undefined || state === 'idle' ? [] : withoutAgent(consul)),
+    ...(consul === undefined || state === 'idle' ? [] : stale(consul)),
     ...views.flatMap(complaints),
   ]
   return {
@@ -45,17 +46,29 @@ export function healthOf({
 }
 
 function planeOf({ member }: Pick<Assembly, 'member'>): PlaneHealth | undefined {
-  if (member.registrar === undefined) return undefined
+  if (member.planes.length === 0) return undefined
   return {
     urls: member.planes,
     policy: member.followed()?.status(),
     endpoints: member.registry?.status(),
-    registration: member.registrar.status(),
+    registration: member.consul?.mesh === undefined ? member.registrar?.status() : undefined,
   }
 }
 
-/** What goes on without the plane, and how old it is. */
-function stale({ policy, endpoints, registration }: PlaneHealth): string[] {
+interface Sources {
+  readonly policy: Told | undefined
+  readonly endpoints: Told | undefined
+  readonly registration: Pick<RegistrarStatus, 'problem'> | undefined
+}
+
+interface Told {
+  readonly source: string
+  readonly ageMs: number | undefined
+  readonly problem: string | undefined
+}
+
+/** What goes on without the plane or the agent, and how old it is. */
+function stale({ policy, endpoints, registration }: Sources): string[] {
   return [
     ...(policy?.problem === undefined
       ? []
@@ -63,14 +76,8 @@ function stale({ policy, endpoints, registration }: PlaneHealth): string[] {
     ...(endpoints?.problem === undefined
       ? []
       : [`endpoints${aged(endpoints.source, endpoints.ageMs)}: ${endpoints.problem}`]),
-    ...(registration.problem === undefined ? [] : [`registration: ${registration.problem}`]),
+    ...(registration?.problem === undefined ? [] : [`registration: ${registration.problem}`]),
   ]
-}
-
-function withoutAgent({ policy }: ConsulHealth): string[] {
-  return policy?.problem === undefined
-    ? []
-    : [`policy${aged(policy.source, policy.ageMs)}: ${policy.problem}`]
 }
 
 function aged(source: string, ageMs: number | undefined): string {

@@ -1,4 +1,5 @@
 import { MeshError } from './core/errors.ts'
+import type { MtlsMode } from './core/identity.ts'
 import type { ServicePlan } from './core/plan.ts'
 import type { Clock, Logger, Random } from './core/ports.ts'
 import type { LifecycleState } from './core/runtime.ts'
@@ -11,6 +12,14 @@ export interface MemberDeps {
   readonly wall: () => number
   readonly random: Random
   readonly log: Logger
+}
+
+/** How TLS is used, as the local configuration has it. */
+export interface LocalMtls {
+  readonly outbound: MtlsMode
+  readonly inbound: MtlsMode
+  /** Somebody wrote the outbound mode down: then policy may only be stricter. */
+  readonly written: boolean
 }
 
 export type ParsePolicy = (source: SourceDocument) => Parsed

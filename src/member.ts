@@ -1,6 +1,5 @@
 import type { Config } from './config.ts'
 import type { PlanePolicyFeed } from './control/plane-feed.ts'
-import type { MtlsMode } from './core/identity.ts'
 import { readToken } from './core/plane-wire.ts'
 import { DeferredIdentity } from './deferred-identity.ts'
 import { sources } from './discovery/index.ts'
@@ -9,17 +8,16 @@ import type { PlaneSource } from './discovery/plane.ts'
 import type { Registration } from './discovery/registration.ts'
 import type { Source } from './discovery/source.ts'
 import { type ConsulMember, consulMember } from './member-consul.ts'
-import { identityRoom, type MemberDeps, mistake, type ParsePolicy } from './member-parts.ts'
+import {
+  identityRoom,
+  type LocalMtls,
+  type MemberDeps,
+  type MeshWords,
+  mistake,
+  type ParsePolicy,
+} from './member-parts.ts'
 import { planeMember } from './member-plane.ts'
 import { stateDirectory } from './platform/state-dir.ts'
-
-/** How TLS is used, as the local configuration has it. */
-export interface LocalMtls {
-  readonly outbound: MtlsMode
-  readonly inbound: MtlsMode
-  /** Somebody wrote the outbound mode down: then policy may only be stricter. */
-  readonly written: boolean
-}
 
 /** What connects a process to the others: identity, plane or Consul, registry. Of a mesh without either, little of it. */
 export interface Member {
@@ -41,9 +39,10 @@ export interface Member {
 
 /**
  * Builds what the configuration asks for; does no I/O.
+ * @param mesh what the parts ask of the mesh while it runs
  * @throws {MeshError} TULLE_CONFIG where settings contradict each other
  */
-export function memberOf(config: Config, deps: MemberDeps): Member {
+export function memberOf(config: Config, deps: MemberDeps, mesh: MeshWords): Member {
   const token = config.joinToken || undefined
   const urls = config.planes.length > 0 ? config.planes : (readToken(token ?? '')?.urls ?? [])
   const store = config.stateDir ? stateDirectory(config.stateDir) : undefined
@@ -53,9 +52,9 @@ export function memberOf(config: Config, deps: MemberDeps): Member {
     throw mistake(
       'TULLE_DISCOVERY=consul takes its identity from Connect, and TULLE_JOIN_TOKEN is for one from a plane: give one of them',
     )
-  const hasIdentity = files !== undefined || urls.length > 0 || (onConsul && config.mtls !== 'disable')
+  const hasIdentity = files !== undefined || urls.length > 0 || (onConsul && usesTls(config))
   const mtls = mtlsOf(config, hasIdentity)
-  const consul = consulMember(config, deps, { store })
+  const consul = consulMember(config, deps, { store, files, mtls, mesh })
   const plane =
     urls.length === 0
       ? undefined
@@ -63,22 +62,23 @@ export function memberOf(config: Config, deps: MemberDeps): Member {
           urls,
           token,
           store,
-          others: files,
+          others: files ?? consul?.mesh?.identity,
           hasIdentity: mtls.inbound !== 'disable',
         })
   if (config.discovery === 'plane' && plane === undefined)
     throw mistake('TULLE_DISCOVERY=plane needs a plane: give TULLE_JOIN_TOKEN or TULLE_PLANE_URL')
   const local = sources.static!({ endpoints: config.endpoints })
   const registry = onConsul || config.discovery === 'static' ? undefined : plane?.source
+  const lists = consul?.mesh?.source ?? registry
   let followed: PlanePolicyFeed | undefined
   return {
     mtls,
-    identity: files ?? plane?.identity,
+    identity: files ?? (onConsul ? consul?.mesh?.identity : plane?.identity),
     planes: urls,
     followed: () => followed,
     registry,
-    source: registry === undefined ? local : new LocalFirst(local, registry),
-    registrar: plane?.registrar,
+    source: lists === undefined ? local : new LocalFirst(local, lists),
+    registrar: onConsul ? consul?.mesh?.registrar : plane?.registrar,
     consul,
     feed: (parse) => {
       followed = plane?.feed(parse)
@@ -108,6 +108,10 @@ function filesOf(config: Config, deps: MemberDeps): DeferredIdentity | undefined
       source: new FileSource({ ...deps, certFile, keyFile, bundleFile }),
     })
   })
+}
+
+function usesTls({ mtls, inbound }: Config): boolean {
+  return mtls !== 'disable' || (inbound.mtls ?? 'disable') !== 'disable'
 }
 
 /** Permissive without an identity is plaintext: a migration begins there. */

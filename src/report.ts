@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { ConsulPolicyStatus } from './control/consul-policy-feed.ts'
 import type { PlanePolicyStatus } from './control/plane-feed.ts'
 import type { LifecycleState, Listener } from './core/runtime.ts'
+import type { ConsulSourceStatus } from './discovery/consul.ts'
 import type { PlaneSourceStatus } from './discovery/plane.ts'
 import type { RegistrarStatus } from './discovery/registration.ts'
 import type { ServiceView } from './endpoints/view.ts'
@@ -39,7 +40,8 @@ export interface PlaneHealth {
   readonly policy: PlanePolicyStatus | undefined
   /** Undefined: addresses are static. */
   readonly endpoints: PlaneSourceStatus | undefined
-  readonly registration: RegistrarStatus
+  /** Undefined: this process is registered elsewhere. */
+  readonly registration: RegistrarStatus | undefined
 }
 
 /** What Consul says: `Health.consul`. */
@@ -48,6 +50,10 @@ export interface ConsulHealth {
   readonly address: string
   /** Undefined: the policy is not from its KV store. */
   readonly policy: ConsulPolicyStatus | undefined
+  /** Undefined: addresses are from somewhere else. */
+  readonly endpoints: ConsulSourceStatus | undefined
+  /** Undefined: this process is not registered there. */
+  readonly registration: RegistrarStatus | undefined
 }
 
 export interface PolicyHealth {

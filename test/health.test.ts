@@ -42,7 +42,7 @@ function health(parts: Parts = {}) {
     },
     gate: { inFlight: 3 },
     member: {
-      planes: ['https://plane.test:7400'],
+      planes: plane ? ['https://plane.test:7400'] : [],
       identity: identity === false ? undefined : { health: () => ({ problem: identity.problem }) },
       followed: () => policy && { status: () => policy },
       registry: endpoints && { status: () => endpoints },

@@ -39,7 +39,8 @@ const IDENTITIES: Readonly<Record<string, Record<string, string>>> = {
 function member(env: Record<string, string>, options: MeshOptions = {}): Member {
   const log = { debug() {}, info() {}, warn() {}, error() {} }
   const deps = { clock: new ManualClock(), wall: () => 0, random: () => 0.5, log }
-  return memberOf(readConfig({ ...options, env: { TULLE_SERVICE: 'orders', ...env } }), deps)
+  const mesh = { plan: () => undefined, state: () => 'idle' as const }
+  return memberOf(readConfig({ ...options, env: { TULLE_SERVICE: 'orders', ...env } }), deps, mesh)
 }
 
 function refusalOf(env: Record<string, string>, options: MeshOptions = {}): string {

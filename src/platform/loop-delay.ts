@@ -11,13 +11,13 @@ export class LoopDelay {
     this.#histogram.enable()
   }
 
-  /** The worst delay since the last question, in milliseconds; 0 before `start`. */
-  worstMs(): number {
+  /** The 99th percentile since the last question, in milliseconds; 0 before `start`. */
+  takeMs(): number {
     const histogram = this.#histogram
     if (histogram === undefined) return 0
-    const worst = histogram.max / 1e6
+    const late = histogram.count === 0 ? 0 : histogram.percentile(99) / 1e6
     histogram.reset()
-    return Math.max(0, worst - RESOLUTION_MS)
+    return Math.max(0, late - RESOLUTION_MS)
   }
 
   stop(): void {

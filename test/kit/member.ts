@@ -45,7 +45,8 @@ export interface MemberProgram {
 
 export interface MemberOptions {
   readonly service: string
-  readonly token: string
+  /** Undefined: it joins no plane. */
+  readonly token?: string | undefined
   readonly stateDir?: string
   /** Default any. */
   readonly port?: number
@@ -62,7 +63,7 @@ export async function startMember(t: Cleanup, options: MemberOptions): Promise<M
     readyWithinMs: 20_000,
     env: {
       TULLE_SERVICE: service,
-      TULLE_JOIN_TOKEN: token,
+      ...(token === undefined ? {} : { TULLE_JOIN_TOKEN: token }),
       TULLE_DRAIN_DELAY: '300ms',
       ...(stateDir === undefined ? {} : { TULLE_STATE_DIR: stateDir }),
       ...env,

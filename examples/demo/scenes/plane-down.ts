@@ -61,7 +61,7 @@ async function inTouch({ cluster }: Stage): Promise<number> {
       cluster.instances.map(async (one) => ({ one, health: await healthOf(one) })),
     )
     complaints = healths.flatMap(({ one, health: { plane } }) =>
-      [plane?.registration.problem, plane?.policy?.problem, plane?.endpoints?.problem].flatMap((problem) =>
+      [plane?.registration?.problem, plane?.policy?.problem, plane?.endpoints?.problem].flatMap((problem) =>
         problem === undefined ? [] : [`${one.name}: ${problem}`],
       ),
     )
