@@ -1,6 +1,3 @@
-import { readFile } from 'node:fs/promises'
-import { connect as connectPlain, type Socket } from 'node:net'
-import { connect as connectTls, createSecureContext } from 'node:tls'
 import { MeshError } from '../core/errors.ts'
 
 /** Where the agent is and how it is spoken to, as the environment of Consul's own tools has it. */
@@ -13,15 +10,16 @@ export interface ConsulAgentOptions {
   readonly tokenFile?: string | undefined
   /** `user:password` for a proxy in front of the agent. */
   readonly auth?: string | undefined
-  /** `https` where the address does not say. */
+  /** `https` whatever the address says: never back to HTTP where TLS was asked for (as in Consul's own clients). */
   readonly ssl?: boolean | undefined
   /** Default true; false accepts any certificate of the agent. */
   readonly sslVerify?: boolean | undefined
-  /** Paths of PEM files; read for each connection. */
+  /** Paths of PEM files, `caPath` of a folder of them; read again when they have changed. */
   readonly caFile?: string | undefined
   readonly caPath?: string | undefined
   readonly certFile?: string | undefined
   readonly keyFile?: string | undefined
+  /** The name that must be in the agent's certificate; default the host of the address. */
   readonly tlsServerName?: string | undefined
   readonly namespace?: string | undefined
   readonly partition?: string | undefined
@@ -32,67 +30,49 @@ export interface AgentAddress {
   readonly text: string
   /** What undici calls the origin; of a socket in the file system a name that stands for it. */
   readonly origin: string
+  readonly host: string
+  readonly port: number
   readonly socketPath: string | undefined
   readonly secure: boolean
 }
 
-/** Throws TULLE_CONFIG where it is no address. */
+/** Without a port it is the scheme's, as for Consul's own clients. Throws TULLE_CONFIG where it is no address. */
 export function readAgentAddress(address: string, ssl = false): AgentAddress {
   if (address.startsWith('unix://')) {
     const socketPath = address.slice('unix://'.length)
     if (!socketPath.startsWith('/')) throw mistake(address)
-    return { text: address, origin: 'http://consul', socketPath, secure: false }
+    return { text: address, origin: 'http://consul', host: 'consul', port: 80, socketPath, secure: false }
   }
-  const text = /^https?:\/\//i.test(address) ? address : `${ssl ? 'https' : 'http'}://${address}`
-  if (!URL.canParse(text)) throw mistake(address)
-  const url = new URL(text)
-  if (url.pathname !== '/' || url.search !== '' || url.username !== '' || url.hostname === '')
-    throw mistake(address)
-  if (url.port === '' && !/:\d+\/?$/.test(text)) url.port = url.protocol === 'https:' ? '8501' : '8500'
-  return { text: url.origin, origin: url.origin, socketPath: undefined, secure: url.protocol === 'https:' }
+  const scheme = /^https?:\/\//i.exec(address)?.[0] ?? ''
+  const secure = ssl || scheme.toLowerCase() === 'https://'
+  const text = `${secure ? 'https' : 'http'}://${address.slice(scheme.length)}`
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const bare = url?.pathname === '/' && url.search === '' && url.hash === '' && url.username === ''
+  if (url === undefined || !bare || url.password !== '' || url.hostname === '') throw mistake(address)
+  return {
+    text: url.origin,
+    origin: url.origin,
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port || (secure ? 443 : 80)),
+    socketPath: undefined,
+    secure,
+  }
+}
+
+/** Throws TULLE_CONFIG where options contradict each other. */
+export function checkAgentOptions({ certFile, keyFile, auth }: ConsulAgentOptions): void {
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw config('CONSUL_CLIENT_CERT and CONSUL_CLIENT_KEY: one is of no use without the other')
+  if (auth !== undefined && !auth.includes(':')) throw config('CONSUL_HTTP_AUTH: expected user:password')
 }
 
 function mistake(address: string): MeshError {
-  return new MeshError(
-    'TULLE_CONFIG',
-    `CONSUL_HTTP_ADDR: expected http://host:port, https://host:port, host:port or unix:///path, found ${JSON.stringify(address.replace(/\/\/[^@/]*@/, '//********@'))}`,
-    { layer: 'config' },
+  const masked = address.replace(/^((?:[a-z+]*:)?\/\/)?.*@/i, '$1********@')
+  return config(
+    `CONSUL_HTTP_ADDR: expected http://host:port, https://host:port, host:port or unix:///path, found ${JSON.stringify(masked)}`,
   )
 }
 
-/** A connection to the agent, TLS verified where it is one. Rejects with the system's or OpenSSL's error. */
-export async function openAgent(agent: AgentAddress, options: ConsulAgentOptions): Promise<Socket> {
-  const url = new URL(agent.origin)
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  const port = Number(url.port || (agent.secure ? 443 : 80))
-  if (!agent.secure)
-    return opened(
-      connectPlain(agent.socketPath === undefined ? { host, port } : { path: agent.socketPath }),
-      'connect',
-    )
-  const { caFile, certFile, keyFile, sslVerify = true, tlsServerName } = options
-  const read = async (path: string | undefined) => (path === undefined ? undefined : await readFile(path))
-  const [ca, cert, key] = await Promise.all([read(caFile), read(certFile), read(keyFile)])
-  const secureContext = createSecureContext({ ca, cert, key })
-  const servername = tlsServerName ?? (/^[\d.]+$|:/.test(host) ? undefined : host)
-  return opened(
-    connectTls({
-      host,
-      port,
-      secureContext,
-      rejectUnauthorized: sslVerify,
-      ...(servername === undefined ? {} : { servername }),
-    }),
-    'secureConnect',
-  )
-}
-
-function opened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    socket.once('error', reject)
-    socket.once(event, () => {
-      socket.off('error', reject)
-      resolve(socket)
-    })
-  })
+function config(message: string): MeshError {
+  return new MeshError('TULLE_CONFIG', message, { layer: 'config' })
 }

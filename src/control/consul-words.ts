@@ -27,6 +27,7 @@ const REASONS: Readonly<Record<string, readonly [string, string?]>> = {
   ],
   EHOSTUNREACH: ['there is no way to that host'],
   ENETUNREACH: ['there is no way to that network'],
+  UND_ERR_HEADERS_OVERFLOW: ['its answer has more headers than any agent sends'],
   EMFILE: ['this process has no file descriptor left'],
   CERT_HAS_EXPIRED: ['its certificate has expired, or the clock of this machine is ahead'],
   CERT_NOT_YET_VALID: ['its certificate is not valid yet, or the clock of this machine is behind'],
@@ -67,7 +68,7 @@ const STRANGER = [
   'its certificate is of a CA that is not trusted here',
   'Set CONSUL_CACERT (or CONSUL_CAPATH) to the CA of the agents.',
 ] as const
-/** What llhttp says, through undici, of an answer that is not HTTP/1. */
+/** What undici's parser refuses. */
 const NOT_HTTP = [
   'what answers there does not speak HTTP',
   'Is that the HTTP port of the agent (ports.http)?',
@@ -76,10 +77,10 @@ const NOT_HTTP = [
 /** No connection, or one that broke. */
 export function unreachable(address: string, cause: unknown): MeshError {
   if (isMeshError(cause)) return cause
-  const { code = '', message } = cause as NodeJS.ErrnoException
+  const { code = '', message, name } = cause as NodeJS.ErrnoException
   const [reason, hint] = STRANGERS.has(code)
     ? STRANGER
-    : code.startsWith('HPE_')
+    : name === 'HTTPParserError'
       ? NOT_HTTP
       : (REASONS[code] ?? [code === '' || message.includes(code) ? message : `${message} (${code})`])
   return consulError(`the Consul agent at ${address} cannot be reached: ${oneLine(reason, 300)}`, hint, cause)

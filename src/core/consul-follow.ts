@@ -42,7 +42,8 @@ export function followConsul(options: ConsulFollowOptions): Following {
 
   const send = async (poll: { readonly waitMs?: number | undefined }, signal?: AbortSignal) => {
     const blocking = index > 0
-    const request = blocking ? { ...wanted, index, waitMs: poll.waitMs ?? 0 } : wanted
+    // Without an index it is answered at once; the wait says that nobody waits for it.
+    const request = { ...wanted, waitMs: poll.waitMs ?? 0, ...(blocking ? { index } : {}) }
     const question = asked
     const answer = await link.send(request, signal)
     // Broken off in the meantime: `follow` does not look at it, and what is known now belongs to another question.
