@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { readDocument } from './control/document.ts'
 import { MeshError } from './core/errors.ts'
 import type { Clock, Logger, Random } from './core/ports.ts'
-import { servicesOf } from './plane/api/admin-routes.ts'
+import { servicesOf } from './plane/api/registry-routes.ts'
 import { replaceFile, syncFolder } from './plane/disk.ts'
 import { advertised, isEverywhere, listen, urlOf } from './plane/listening.ts'
 import { type OpenedPlane, openPlane } from './plane/open.ts'
@@ -174,8 +174,9 @@ interface Running {
 }
 
 function planeOf(opened: OpenedPlane, running: Running): Plane {
-  const { parts, roots } = opened
-  const { audit, policies, bans, authority, tokens, wall } = parts
+  const { parts, roots, own } = opened
+  const { audit, policies, wall } = parts
+  const { bans, authority, tokens } = own
   const { dir, port, host, urls, adminToken, adminTokenFile, discard } = running
   let closed: Promise<void> | undefined
   const written = async <T>(route: string, result: Promise<T>): Promise<T> => {
@@ -184,7 +185,7 @@ function planeOf(opened: OpenedPlane, running: Running): Plane {
     return value
   }
   const createToken: Plane['createToken'] = (service, how) =>
-    tokens.mint(service, parts.where(), how ?? {}).token
+    tokens.mint(service, own.where(), how ?? {}).token
   return {
     url: urlOf(isEverywhere(host) ? '127.0.0.1' : (host as string), port),
     urls: urls(),
@@ -210,7 +211,7 @@ function planeOf(opened: OpenedPlane, running: Running): Plane {
     unban: (service) => written(`unban ${service}`, bans.unban(service)),
     rotate: () => written('rotate', authority.rotate()),
     retire: ({ force = false } = {}) => written('retire', authority.retire({ force })),
-    services: () => servicesOf(parts.registry),
+    services: () => servicesOf(own.registry),
     subscribers: () => parts.subscribers.list(),
     close() {
       closed ??= opened.close().finally(discard)

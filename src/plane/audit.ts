@@ -29,6 +29,17 @@ export interface AuditOptions {
   readonly mayNote?: (() => boolean) | undefined
 }
 
+/** Where what was done is written down. */
+export interface Audit {
+  /** Rejects where it cannot be written; then what it is about is not answered as done. */
+  append(entry: AuditEntry): Promise<void>
+  /** For what is refused anyway: nobody waits, and a flood of it is counted rather than kept. */
+  note(entry: AuditEntry): void
+  /** Newest last. @param limit at most 1000; default 100 */
+  recent(limit?: number): readonly AuditEntry[]
+  close(): Promise<void>
+}
+
 const RECENT = 1000
 /** Lines that wait for the disk; entries nobody waits for are dropped past it, and counted. */
 const MAX_WAITING = 10_000
@@ -37,7 +48,7 @@ const MAX_WAITING = 10_000
  * An append-only log, a JSON object per line. Entries that come together share a write and its fsync. A line that a
  * crash cut off is ended, so that the next one is whole.
  */
-export class AuditLog {
+export class AuditLog implements Audit {
   readonly #file: string
   readonly #maxBytes: number
   readonly #keep: number

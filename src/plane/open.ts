@@ -10,7 +10,7 @@ import { Door } from './access/door.ts'
 import { JoinTokens } from './access/join-tokens.ts'
 import { RateLimit } from './access/rate-limit.ts'
 import { LongPolls } from './api/long-poll.ts'
-import type { Parts } from './api/parts.ts'
+import type { OwnParts, Parts } from './api/parts.ts'
 import { Peers } from './api/peer.ts'
 import { type PlaneServer, type PlaneTls, planeServer } from './api/server.ts'
 import { AuditLog } from './audit.ts'
@@ -55,6 +55,7 @@ export interface OpenOptions {
 
 export interface OpenedPlane {
   readonly parts: Parts
+  readonly own: OwnParts
   readonly admin: AdminToken
   readonly roots: Authority
   readonly server: PlaneServer
@@ -118,28 +119,32 @@ async function build(
   const policies = await openPolicies(store, options)
   closers.push(() => policies.close())
   const polls = new LongPolls({ clock })
-  const parts: Parts = {
+  const own: OwnParts = {
     registry,
+    tokens,
+    bans,
+    authority: routeAuthority(authority, issuance, trust),
+    where: () => ({ urls: options.urls(), rootSha256: authority.rootSha256, dc }),
+  }
+  const parts: Parts = {
     policies,
     subscribers: new Subscribers({ clock, wall }),
     audit,
     door: doorOf({ tokens, admin, bans, authority }, options),
-    tokens,
-    bans,
-    authority: routeAuthority(authority, issuance, trust),
+    own,
+    trustDomain: () => trustDomain,
     polls,
     clock,
     wall,
     log,
     version: options.version,
-    where: () => ({ urls: options.urls(), rootSha256: authority.rootSha256, dc }),
   }
-  const own = await OwnCertificate.start({ authority, clock, wall, random, logger: log })
-  closers.push(() => own.close())
-  const server = serverOf(parts, authority, own, options)
+  const certificate = await OwnCertificate.start({ authority, clock, wall, random, logger: log })
+  closers.push(() => certificate.close())
+  const server = serverOf(parts, authority, certificate, options)
   closers.push(() => server.app.close())
   closers.push(() => polls.close())
-  return { parts, admin, roots: authority, server }
+  return { parts, own, admin, roots: authority, server }
 }
 
 function serverOf(
@@ -168,7 +173,11 @@ function serverOf(
   return server
 }
 
-async function openPolicies(store: Store, options: OpenOptions): Promise<Policies> {
+/** As every plane judges them, wherever they are kept. */
+export async function openPolicies(
+  store: Store,
+  options: Pick<OpenOptions, 'policyHosts' | 'readYaml' | 'clock' | 'wall' | 'log' | 'keepVersions'>,
+): Promise<Policies> {
   const parse = createParser({ pieces: policyPieces, allowedHosts: options.policyHosts })
   const check = new PolicyCheck({ read: options.readYaml, parse, pieces: policyPieces })
   const { clock, wall, log, keepVersions: keep } = options

@@ -1,10 +1,11 @@
 import type { PolicyWire } from '../core/plane-wire.ts'
 import type { Clock, Logger } from '../core/ports.ts'
+import { Looking } from './looking.ts'
 import type { PolicyCheck } from './policy-check.ts'
 import { namesIn, type Push, type Pushed, tooMuch } from './policy-push.ts'
 import { PolicyRefusal } from './policy-refusal.ts'
 import { hashOf, NO_POLICY, type PolicyVersion, type PolicyVersionHead, textsOf } from './policy-version.ts'
-import { PolicyVersions } from './policy-versions.ts'
+import { PolicyVersions, VERSIONS } from './policy-versions.ts'
 import { Refusal } from './refusal.ts'
 import type { Store } from './store.ts'
 import { Turns } from './turns.ts'
@@ -24,8 +25,6 @@ export interface PoliciesOptions {
 }
 
 const ALL = 'policy'
-/** After a change that could not be looked at, in milliseconds. */
-const LOOK_AGAIN_MS = 1000
 
 /**
  * The policy, version by version. A push is judged whole with the clients' own parsers and refused whole; a version is
@@ -36,6 +35,7 @@ const LOOK_AGAIN_MS = 1000
  * change; of two who make the next version at one moment, one is refused.
  */
 export class Policies {
+  readonly #store: Store
   readonly #versions: PolicyVersions
   readonly #check: PolicyCheck
   readonly #clock: Clock
@@ -47,12 +47,10 @@ export class Policies {
   readonly #turns = new Turns(1)
   #current: PolicyVersion = NO_POLICY
   #wire: string | undefined
-  #stop = (): void => {}
-  #disarm = (): void => {}
-  #looking = false
-  #closed = false
+  #looking: Looking | undefined
 
   constructor({ store, check, clock, wall, log, keep = 200 }: PoliciesOptions) {
+    this.#store = store
     this.#versions = new PolicyVersions(store, log)
     this.#check = check
     this.#clock = clock
@@ -65,7 +63,13 @@ export class Policies {
   /** Rejects with TULLE_STATE where the newest version is damaged: an older one must not come into force by itself. */
   async load(): Promise<void> {
     await this.#look()
-    this.#stop = this.#versions.watch(() => this.#changed())
+    this.#looking = new Looking({
+      store: this.#store,
+      prefix: VERSIONS,
+      clock: this.#clock,
+      look: () => this.#turns.run(ALL, () => this.#look()),
+      onError: ({ message }) => this.#log.warn('a change of the policy cannot be looked at yet', { message }),
+    })
   }
 
   get current(): PolicyVersion {
@@ -131,9 +135,7 @@ export class Policies {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
-    this.#stop()
-    this.#disarm()
+    this.#looking?.close()
     this.#watchers.close()
     await this.#turns.idle()
   }
@@ -212,22 +214,6 @@ export class Policies {
         problems: problems.length,
       })
     this.#enforce(found)
-  }
-
-  /** Changes that come while one is looked at are looked at once, afterwards. */
-  #changed(): void {
-    if (this.#looking || this.#closed) return
-    this.#looking = true
-    const look = (): Promise<void> => {
-      this.#looking = false
-      return this.#look()
-    }
-    this.#turns.run(ALL, look).catch((error: unknown) => {
-      if (this.#closed) return
-      this.#log.warn('a change of the policy cannot be looked at yet', { message: (error as Error).message })
-      this.#disarm()
-      this.#disarm = this.#clock.background(LOOK_AGAIN_MS, () => this.#changed())
-    })
   }
 }
 

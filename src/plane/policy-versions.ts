@@ -3,7 +3,8 @@ import type { Logger } from '../core/ports.ts'
 import { headOf, type PolicyVersion, type PolicyVersionHead, readVersion } from './policy-version.ts'
 import type { Store } from './store.ts'
 
-const PREFIX = 'policy/versions/'
+/** What their keys begin with. */
+export const VERSIONS = 'policy/versions/'
 
 /** The versions in the store, which others may write too. Numbers only grow, and the newest is never removed. */
 export class PolicyVersions {
@@ -19,8 +20,8 @@ export class PolicyVersions {
 
   /** Looks which there are. @returns the newest; 0: none */
   async look(): Promise<number> {
-    const keys = await this.#store.list(PREFIX)
-    this.#sequences = keys.map((key) => Number(key.slice(PREFIX.length))).filter(Number.isSafeInteger)
+    const keys = await this.#store.list(VERSIONS)
+    this.#sequences = keys.map((key) => Number(key.slice(VERSIONS.length))).filter(Number.isSafeInteger)
     return this.newest
   }
 
@@ -91,11 +92,6 @@ export class PolicyVersions {
     }
   }
 
-  /** @returns the removal */
-  watch(onChange: () => void): () => void {
-    return this.#store.watch(PREFIX, onChange)
-  }
-
   async #head(sequence: number): Promise<PolicyVersionHead | undefined> {
     const version = await this.read(sequence)
     if (version === undefined) return undefined
@@ -107,5 +103,5 @@ export class PolicyVersions {
 
 /** Padded, so that the order of the keys is that of the versions. */
 function keyOf(sequence: number): string {
-  return `${PREFIX}${String(sequence).padStart(12, '0')}`
+  return `${VERSIONS}${String(sequence).padStart(12, '0')}`
 }

@@ -5,6 +5,8 @@ const STATUS = {
   forbidden: 403,
   unknown: 404,
   conflict: 409,
+  /** Somebody else does that: the hint says who. */
+  elsewhere: 409,
   'too-large': 413,
   'rate-limited': 429,
 } as const

@@ -8,9 +8,9 @@ import { RateLimit, type RateOptions } from './rate-limit.ts'
 import { PLANE_SERVICE } from './service-name.ts'
 
 export interface DoorOptions {
-  readonly tokens: JoinTokens
+  readonly tokens: Pick<JoinTokens, 'verify'>
   readonly admin: AdminToken
-  readonly bans: Bans
+  readonly bans: Pick<Bans, 'has'>
   /** The service that a SPIFFE ID names; undefined: it is none that this plane gives out. */
   readonly serviceOf: (id: string) => string | undefined
   /** Services whose SVID is as good as the admin token; default none. */

@@ -17,7 +17,7 @@ const limit = z.object({ limit: z.coerce.number<string>().int().min(1).max(1000)
 
 /** What administrators ask for: the policy and its history, and what is known of the mesh. */
 export function adminRoutes(app: FastifyInstance, parts: Parts): void {
-  const { policies, registry, subscribers, audit } = parts
+  const { policies, subscribers, audit } = parts
   const read = { config: { allow: 'admin' } } as const
   const change = { config: { allow: 'admin', audit: 'mutation' } } as const
 
@@ -43,19 +43,7 @@ export function adminRoutes(app: FastifyInstance, parts: Parts): void {
 
   app.get('/v1/subscribers', read, async () => ({ subscribers: subscribers.list() }))
 
-  app.get('/v1/services', read, async () => ({ services: servicesOf(registry) }))
-
   app.get('/v1/audit', read, async (request) => ({
     entries: audit.recent(limit.parse(request.query).limit),
   }))
-}
-
-/** Endpoints by service, each with how many instances hold it. */
-export function servicesOf(registry: Parts['registry']): Record<string, object[]> {
-  return Object.fromEntries(
-    Object.entries(registry.services()).map(([name, known]) => [
-      name,
-      known.map(({ endpoint, instances }) => ({ ...endpoint, instances })),
-    ]),
-  )
 }

@@ -24,7 +24,7 @@ export function errorAnswer(error: unknown, log: Logger): ErrorAnswer {
   if (error instanceof z.ZodError) return { status: 400, body: malformed(error) }
   if (isMeshError(error)) {
     const { code, message, hint } = error
-    const status = code === 'TULLE_CLOSED' ? 503 : isFull(error) ? 507 : 500
+    const status = code === 'TULLE_CLOSED' || code === 'TULLE_CONSUL' ? 503 : isFull(error) ? 507 : 500
     log.error(`a request could not be served: ${message}`, { code })
     return { status, body: { error: code, message, hint } }
   }

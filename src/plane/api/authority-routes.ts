@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { svidRequestWire } from '../../core/plane-wire.ts'
-import type { Parts } from './parts.ts'
+import type { OwnParts, Parts } from './parts.ts'
 
 const tokenRequest = z.looseObject({
   service: z.string(),
@@ -14,8 +14,8 @@ const reason = z.looseObject({ reason: z.string().max(500).optional() }).nullish
 const force = z.looseObject({ force: z.boolean().optional() }).nullish()
 
 /** Certificates, trust, and who may have them. */
-export function authorityRoutes(app: FastifyInstance, parts: Parts): void {
-  const { authority, tokens, bans, polls, where } = parts
+export function authorityRoutes(app: FastifyInstance, { polls }: Parts, own: OwnParts): void {
+  const { authority, tokens, bans, where } = own
   const read = { config: { allow: 'admin' } } as const
   const change = { config: { allow: 'admin', audit: 'mutation' } } as const
 

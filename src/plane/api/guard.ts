@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Caller } from '../access/caller.ts'
 import type { Door } from '../access/door.ts'
-import type { AuditEntry, AuditLog } from '../audit.ts'
+import type { Audit, AuditEntry } from '../audit.ts'
 import { Refusal } from '../refusal.ts'
 import type { Peers } from './peer.ts'
 
@@ -29,7 +29,7 @@ declare module 'fastify' {
 export interface GuardOptions {
   readonly door: Door
   readonly peers: Peers
-  readonly audit: AuditLog
+  readonly audit: Audit
   readonly wall: () => number
 }
 

@@ -4,7 +4,7 @@ import type { Bans } from '../access/bans.ts'
 import type { Caller } from '../access/caller.ts'
 import type { Door } from '../access/door.ts'
 import type { JoinTokens } from '../access/join-tokens.ts'
-import type { AuditLog } from '../audit.ts'
+import type { Audit } from '../audit.ts'
 import type { Policies } from '../policies.ts'
 import type { Registry } from '../registry.ts'
 import type { Subscribers } from '../subscribers.ts'
@@ -22,22 +22,29 @@ export interface RouteAuthority {
   retire(options: { readonly force: boolean }): Promise<void>
 }
 
-/** Everything the routes are made of. */
-export interface Parts {
+/** What a plane does that has its state to itself. */
+export interface OwnParts {
   readonly registry: Registry
-  readonly policies: Policies
-  readonly subscribers: Subscribers
-  readonly audit: AuditLog
-  readonly door: Door
   readonly tokens: JoinTokens
   readonly bans: Bans
   readonly authority: RouteAuthority
+  /** What a new token says of where this plane is. */
+  readonly where: () => { readonly urls: readonly string[]; readonly rootSha256: string; readonly dc: string }
+}
+
+/** Everything the routes are made of. */
+export interface Parts {
+  readonly policies: Policies
+  readonly subscribers: Subscribers
+  readonly audit: Audit
+  readonly door: Door
+  /** Undefined: Consul has registry, health and certificates, and the plane the policy only. */
+  readonly own: OwnParts | undefined
+  readonly trustDomain: () => string
   readonly polls: LongPolls
   readonly clock: Clock
   readonly wall: () => number
   readonly log: Logger
   /** Of the package. */
   readonly version: string
-  /** What a new token says of where this plane is. */
-  readonly where: () => { readonly urls: readonly string[]; readonly rootSha256: string; readonly dc: string }
 }

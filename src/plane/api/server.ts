@@ -8,10 +8,12 @@ import { Refusal } from '../refusal.ts'
 import { adminRoutes } from './admin-routes.ts'
 import { errorAnswer } from './answer-error.ts'
 import { authorityRoutes } from './authority-routes.ts'
+import { elsewhereRoutes } from './elsewhere-routes.ts'
 import { guard, routeOf } from './guard.ts'
 import { memberRoutes } from './member-routes.ts'
 import type { Parts } from './parts.ts'
 import type { Peers } from './peer.ts'
+import { registryRoutes } from './registry-routes.ts'
 
 /** Of one connection's certificate and trust. */
 export interface PlaneTls {
@@ -99,15 +101,19 @@ export function planeServer(
   publicRoutes(app, parts)
   memberRoutes(app, parts)
   adminRoutes(app, parts)
-  authorityRoutes(app, parts)
+  if (parts.own === undefined) elsewhereRoutes(app)
+  else {
+    registryRoutes(app, parts, parts.own)
+    authorityRoutes(app, parts, parts.own)
+  }
   return { app, setTls: (next) => server?.setSecureContext(contextOf(next)) }
 }
 
-function publicRoutes(app: FastifyInstance, { authority, version, wall }: Parts): void {
+function publicRoutes(app: FastifyInstance, { trustDomain, version, wall }: Parts): void {
   const open = { config: { allow: 'anyone', audit: 'quiet' } } as const
   app.get('/livez', open, async () => 'ok\n')
   app.get('/readyz', open, async () => 'ok\n')
-  app.get('/v1/info', open, async () => ({ version, wall: wall(), trustDomain: authority.trustDomain }))
+  app.get('/v1/info', open, async () => ({ version, wall: wall(), trustDomain: trustDomain() }))
 }
 
 /**
