@@ -89,12 +89,13 @@ export class LeafGuard {
     const { notBeforeMs, notAfterMs } = this.#leaf!
     const nowMs = wall()
     const leftMs = notAfterMs - nowMs
-    const overdue = nowMs > notBeforeMs + (notAfterMs - notBeforeMs) * ALARM_AT
+    const overdue = nowMs >= notBeforeMs + (notAfterMs - notBeforeMs) * ALARM_AT
     if (overdue || this.#unrooted || error !== undefined) {
       this.#failures += 1
       const until = leftMs > 0 ? `ends in ${spanOf(leftMs)}` : `ended ${spanOf(-leftMs)} ago`
+      const which = this.#unrooted ? 'leads to none of the roots' : until
       const why = error === undefined ? 'the agent has no other' : (error as Error).message
-      problems.set('renewal', `our certificate, which ${until}, was not renewed: ${why}`, why)
+      problems.set('renewal', `our certificate, which ${which}, was not renewed: ${why}`, why)
       this.#arm(nowMs + renewalBackoffMs(this.#failures, leftMs, random))
       return
     }

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { afterEach, test } from 'node:test'
-import { connect, createServer, type SecureContext } from 'node:tls'
 import { MeshError } from '../../src/core/errors.ts'
 import type { PlaneAnswer, PlaneLink, PlaneRequest } from '../../src/core/plane.ts'
+import { handshake } from '../kit/handshake.ts'
 import { type Actor, HOUR, IdentityStage } from '../kit/identity-stage.ts'
 import { until } from '../kit/wait.ts'
 
@@ -36,36 +34,10 @@ interface Member {
   readonly ear: Ear
 }
 
-/** A real handshake, both sides verified by OpenSSL. @returns undefined, or why there was none. */
-async function handshake(client: Actor, server: Actor): Promise<string | undefined> {
-  const listener = createServer({ requestCert: true, rejectUnauthorized: true })
-  // A context as it is, with all that was said when it was made.
-  Object.assign(listener, { _sharedCreds: server.identity.current!.context })
-  listener.listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const socket = connect({
-    port: (listener.address() as AddressInfo).port,
-    host: '127.0.0.1',
-    secureContext: client.identity.current!.context as SecureContext,
-    checkServerIdentity: () => undefined,
-  })
-  const served = new Promise<string | undefined>((resolve) => {
-    listener.on('secureConnection', () => resolve(undefined))
-    listener.on('tlsClientError', (error) => resolve(`server: ${error.message}`))
-  })
-  const called = new Promise<string | undefined>((resolve) => {
-    socket.on('secureConnect', () => resolve(undefined))
-    socket.on('error', (error) => resolve(`client: ${error.message}`))
-  })
-  const refusal = (await called) ?? (await served)
-  socket.destroy()
-  listener.close()
-  return refusal
-}
-
 async function everybodyMeets(members: readonly Member[], moment: string): Promise<void> {
   for (const client of members)
-    for (const server of members) assert.equal(await handshake(client.actor, server.actor), undefined, moment)
+    for (const server of members)
+      assert.equal(await handshake(client.actor.identity, server.actor.identity), undefined, moment)
 }
 
 async function begin(): Promise<Member[]> {
@@ -139,8 +111,8 @@ test('FAULTS 39: whoever still shows a certificate of a root that is gone is ref
   stage.plane.retire()
   await hears(first, 'the old root gone', () => rootsOf(first) === 1)
   await hears(first, 'its own new leaf', () => first.actor.changes.at(-1) === 'renewed')
-  assert.match((await handshake(second.actor, first.actor)) ?? '', /^(client|server): /)
-  assert.match((await handshake(first.actor, second.actor)) ?? 'met', /met|client|server/)
+  assert.match((await handshake(second.actor.identity, first.actor.identity)) ?? '', /^(client|server): /)
+  assert.match((await handshake(first.actor.identity, second.actor.identity)) ?? 'met', /met|client|server/)
   await hears(second, 'the news', () => rootsOf(second) === 1 && second.actor.changes.at(-1) === 'renewed')
   await everybodyMeets([first, second], 'both renewed')
 })
