@@ -2,8 +2,8 @@ import type { Socket } from 'node:net'
 import type { PeerIdentity } from '../core/call.ts'
 import { isMeshError, MeshError, stormError } from '../core/errors.ts'
 import type { Identity, MtlsMode } from '../core/identity.ts'
+import { RefusalLog } from '../core/refusal-log.ts'
 import type { Runtime } from '../core/runtime.ts'
-import { RefusalLog } from './refusal-log.ts'
 import { type Secured, securedOf } from './secured.ts'
 
 /**

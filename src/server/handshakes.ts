@@ -3,12 +3,12 @@ import { createServer, type Server, type TLSSocket } from 'node:tls'
 import { isMeshError, MeshError } from '../core/errors.ts'
 import type { Identity, IdentityChange } from '../core/identity.ts'
 import { chainOf } from '../core/peer-chain.ts'
+import { kindOf, RefusalLog } from '../core/refusal-log.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { closeAfterRenewal, closeAt, cutAt } from './ageing.ts'
 import { objectionTo } from './door.ts'
 import { demandContextField, handshakeWith } from './handshake-context.ts'
 import { handshakeReason } from './handshake-reason.ts'
-import { kindOf, RefusalLog } from './refusal-log.ts'
 import { remember, type Secured } from './secured.ts'
 
 export interface HandshakeOptions {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { RefusalLog } from '../../src/server/refusal-log.ts'
+import { RefusalLog } from '../../src/core/refusal-log.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
 
 test('a kind is said once in ten seconds, with how often it was not said, whatever the serial numbers', () => {

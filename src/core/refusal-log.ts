@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '../core/ports.ts'
+import type { Clock, Logger } from './ports.ts'
 
 /** One line of a kind in this long, in milliseconds; the rest is counted in the next one. */
 const EVERY_MS = 10_000
