@@ -2,6 +2,7 @@ import type { PolicyFeed, PolicyUpdate } from './control/feed.ts'
 import type { Events } from './core/events.ts'
 import type { Snapshot } from './core/plan.ts'
 import type { Logger, Part } from './core/ports.ts'
+import type { BasePolicy } from './policy/base.ts'
 import { BUILT_IN, compile } from './policy/compile.ts'
 import { problemText } from './policy/problem.ts'
 import type { AnyPiece } from './policy/schema.ts'
@@ -15,6 +16,8 @@ export interface PoliciesOptions {
   readonly pieces: readonly AnyPiece[]
   /** Services known without any policy; asked at every compilation. */
   known(): Iterable<string>
+  /** What stands below the documents; asked at every compilation. Undefined: nothing. */
+  readonly base?: (() => BasePolicy | undefined) | undefined
   /** Puts a snapshot in force. Where it throws, the one before stays. */
   apply(snapshot: Snapshot): void
   readonly events: Events
@@ -57,7 +60,7 @@ export class Policies implements Part {
     await this.#feed?.close()
   }
 
-  /** Names that discovery has learnt or forgotten: the same documents, compiled anew. */
+  /** Names that discovery has learnt or forgotten, another base: the same documents, compiled anew. */
   recompile(): void {
     if (this.#latest !== undefined) this.#follow(this.#latest, true)
   }
@@ -75,17 +78,22 @@ export class Policies implements Part {
   #apply(update: PolicyUpdate, again = false): void {
     const { version, documents, problems } = update
     this.#latest = update
-    const { pieces, known, apply, events, log } = this.#options
+    const { pieces, known, base, apply, events, log } = this.#options
     const previous = this.#snapshot
-    const compiled = compile(documents, pieces, { knownServices: known(), previous, version })
-    if (again) {
-      apply(compiled.snapshot)
-      this.#snapshot = compiled.snapshot
-    } else if (previous?.version !== version) {
-      apply(compiled.snapshot)
-      this.#snapshot = compiled.snapshot
-      events.emit('policy-applied', { version, documents: documents.length })
-      log.info('policy in force', { version, documents: documents.map(({ name }) => name) })
+    const from = { knownServices: known(), previous, version, base: base?.() }
+    const compiled = compile(documents, pieces, from)
+    const { snapshot } = compiled
+    const other = previous?.version !== snapshot.version
+    if (again || other) {
+      apply(snapshot)
+      this.#snapshot = snapshot
+    }
+    if (other) {
+      events.emit('policy-applied', { version: snapshot.version, documents: documents.length })
+      log.info('policy in force', {
+        version: snapshot.version,
+        documents: documents.map(({ name }) => name),
+      })
     }
     if (!again) this.#refuse([...problems, ...compiled.problems].map(problemText))
   }
