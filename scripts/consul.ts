@@ -99,7 +99,7 @@ async function fetchConsul(
 function lost(what: string, cause: Error): Error {
   return new Error(
     `${what} (tried: CONSUL_BIN, which is not set; the cache; Debian ${PACKAGE.release}'s package ` +
-      `"${PACKAGE.name}"): ${cause.message}\nSet CONSUL_BIN=/path/to/consul to a binary of your own.`,
+      `"${PACKAGE.name}"): ${cause.message}\nSet CONSUL_BIN=/path/to/consul to a binary of your own, or TULLE_DEBIAN_MIRROR to another mirror.`,
     { cause },
   )
 }

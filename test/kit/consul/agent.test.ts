@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { test } from 'node:test'
 import { until } from '../wait.ts'
-import { startAgent } from './agent.ts'
+import { Agent, consul, startAgent } from './agent.ts'
 
 test('an agent answers reads and writes once it has started, and is gone once it has stopped', async () => {
   const agent = await startAgent()
@@ -86,4 +86,12 @@ test('a paused agent hangs until it is resumed', async (t) => {
 
 test('an agent that cannot start says why, in its own words', async () => {
   await assert.rejects(startAgent({ config: { no_such_setting: true } }), /no_such_setting/)
+})
+
+test('an agent does not take the answers of another on its port for its own', async (t) => {
+  const first = await startAgent()
+  t.after(() => first.stop())
+  const second = new Agent({}, await consul(), first.ports)
+  t.after(() => second.stop())
+  await assert.rejects(second.start(), /ended before it had its API[^]*address already in use/)
 })

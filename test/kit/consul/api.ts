@@ -6,6 +6,8 @@ export interface ApiOptions {
   /** Default the agent's own, which may do everything; `null`: none. */
   readonly token?: string | null
   readonly query?: Readonly<Record<string, string | number | boolean>>
+  /** Milliseconds until it is given up; default never, as blocking queries answer when they please. */
+  readonly withinMs?: number
 }
 
 export interface ApiAnswer {
@@ -34,7 +36,6 @@ export class Api {
     this.#origin = socketPath === undefined ? address : 'http://localhost'
     this.#token = token
     this.#dispatcher = new Dispatcher({
-      // Blocking queries answer when they please.
       headersTimeout: 0,
       bodyTimeout: 0,
       connect: {
@@ -55,7 +56,7 @@ export class Api {
     method: ApiMethod,
     path: string,
     body?: unknown,
-    { token = this.#token ?? null, query = {} }: ApiOptions = {},
+    { token = this.#token ?? null, query = {}, withinMs }: ApiOptions = {},
   ): Promise<ApiAnswer> {
     const url = new URL(path, this.#origin)
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value))
@@ -64,6 +65,7 @@ export class Api {
       method,
       dispatcher: this.#dispatcher,
       headers: token === null ? {} : { 'x-consul-token': token },
+      signal: withinMs === undefined ? null : AbortSignal.timeout(withinMs),
       body: body === undefined ? null : raw ? body : JSON.stringify(body),
     })
     const text = await answer.body.text()

@@ -122,8 +122,12 @@ export class Agent {
     const dev = server && !dataDir ? ['-dev'] : []
     const child = new Child(this.#binary.path, ['agent', ...dev, '-config-file', file], {}, this.folder)
     this.#child = child
+    // Where a port was taken, somebody else answers: another agent even.
+    await this.#poll('its API', async () => {
+      const { json } = await this.#ask('GET', '/v1/agent/self')
+      return json?.Config?.NodeID === this.#identity.nodeId
+    })
     if (awaitLeader) await this.ready()
-    else await this.#poll('its API', async () => (await this.api('GET', '/v1/agent/self')).status === 200)
   }
 
   /** Resolves when it has a leader, answers writes, and its own node is in the catalog and healthy. */
@@ -131,10 +135,10 @@ export class Agent {
     await this.#poll('a leader and a healthy node', async () => {
       // Removing what is not there is a write through Raft that leaves nothing behind.
       const nobody = { Node: 'tulle-nobody', Datacenter: this.#options.datacenter ?? 'dc1' }
-      if ((await this.api('PUT', '/v1/catalog/deregister', nobody)).status !== 200) return false
-      const roots = await this.api('GET', '/v1/connect/ca/roots')
+      if ((await this.#ask('PUT', '/v1/catalog/deregister', nobody)).status !== 200) return false
+      const roots = await this.#ask('GET', '/v1/connect/ca/roots')
       if (roots.status !== 200 || !roots.json?.ActiveRootID) return false
-      const checks = (await this.api('GET', `/v1/health/node/${this.node}`)).json
+      const checks = (await this.#ask('GET', `/v1/health/node/${this.node}`)).json
       return Array.isArray(checks) && checks.some(({ Status }) => Status === 'passing')
     })
   }
@@ -191,6 +195,10 @@ export class Agent {
     return this.stop()
   }
 
+  #ask(method: ApiMethod, path: string, body?: unknown): Promise<ApiAnswer> {
+    return this.api(method, path, body, { withinMs: 2000 })
+  }
+
   async #poll(what: string, condition: () => Promise<boolean>): Promise<void> {
     const limitMs = this.#options.readyWithinMs ?? 30_000
     const started = performance.now()
@@ -198,7 +206,8 @@ export class Agent {
     while (performance.now() - started < limitMs) {
       if (!this.running) throw this.#failure(`ended before it had ${what}`)
       try {
-        if (await condition()) return
+        const ended = this.#child?.exited.then(() => false)
+        if (await Promise.race([condition(), ended])) return
       } catch (error) {
         why = ` (${(error as Error).message})`
       }
