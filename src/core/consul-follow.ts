@@ -1,4 +1,5 @@
 import type { ConsulAnswer, ConsulLink, ConsulRequest } from './consul.ts'
+import { isMeshError, MeshError } from './errors.ts'
 import { type Following, follow } from './follow.ts'
 import type { PlaneAnswer } from './plane.ts'
 import type { Clock, Random } from './ports.ts'
@@ -80,7 +81,16 @@ export function followConsul(options: ConsulFollowOptions): Following {
     },
     onError: (error) => {
       index = 0
-      onError(error)
+      onError(named(error))
     },
+  })
+}
+
+/** `follow` speaks of planes where it gives up what hangs. */
+function named(error: unknown): unknown {
+  if (!isMeshError(error) || error.code !== 'TULLE_PLANE') return error
+  return new MeshError('TULLE_CONSUL', `the Consul agent gave ${error.message}`, {
+    layer: 'consul',
+    cause: error,
   })
 }
