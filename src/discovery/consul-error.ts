@@ -24,7 +24,7 @@ export function consulError(what: unknown, name: string, lookup: Lookup): MeshEr
       )
   }
   if (isMeshError(what) && what.code === 'TULLE_CONSUL') return what
-  const message = what instanceof Error ? what.message : String(what)
+  const message = what instanceof Error ? what.message : `${name}: ${String(what)}`
   return new MeshError(
     'TULLE_CONSUL',
     message,

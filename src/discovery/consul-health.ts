@@ -15,6 +15,8 @@ export interface JudgeContext {
   /** The name of the tulle service. */
   readonly name: string
   readonly lookup: Lookup
+  /** Monotonic, in milliseconds. */
+  readonly now: () => number
   readonly idOf?: ((parts: IdentityParts) => string | undefined) | undefined
 }
 

@@ -14,8 +14,9 @@ export interface JudgedAnswer {
 
 /** Consul counts no instances; a service of more than these is a mistake. */
 const MAX_ENTRIES = 50_000
-/** How many entries are judged before others get their turn: 1 to 2 ms where all are new. */
-const SLICE = 200
+/** How long judging goes on before others get their turn, in milliseconds, and after how many entries it looks. */
+const SLICE_MS = 2
+const LOOK_EVERY = 16
 const NOTHING: JudgedAnswer = { entries: [], set: { endpoints: [] } }
 
 /**
@@ -34,14 +35,17 @@ export async function judgeAnswer(
   const wrong = (place: string, what: string): MeshError => refused(context.name, place, what)
   if (!Array.isArray(body)) throw wrong('', 'no list')
   if (body.length > MAX_ENTRIES) throw wrong('', `more than ${MAX_ENTRIES} instances`)
+  const { now } = context
   const known = new Known(before.entries)
+  let sinceMs = now()
   const entries: Judged[] = []
   const registrations = new Set<string>()
   const byId = new Map<string, Judged>()
   for (let index = 0; index < body.length; index += 1) {
-    if (index % SLICE === SLICE - 1) {
+    if (index % LOOK_EVERY === 0 && now() - sinceMs > SLICE_MS) {
       await nextTurn()
       signal?.throwIfAborted()
+      sinceMs = now()
     }
     const given: unknown = body[index]
     const one =

@@ -42,7 +42,11 @@ export class ConsulWatch {
   readonly #hold: EmptyHold
   readonly #following: Following
   #lookup: Lookup
+  /** Who they must prove to be, as far as the lookup says: another trust domain makes another answer. */
+  #identity: string | undefined
   #judged: { readonly digest: string; readonly answer: JudgedAnswer } | undefined
+  /** The last one with instances: most of them come back as they were. */
+  #before: JudgedAnswer | undefined
   /** What the listeners were told. */
   #set: EndpointSet | undefined
   /** The lookup that it answers. */
@@ -51,6 +55,7 @@ export class ConsulWatch {
   #source: 'consul' | 'kept' | 'none' = 'none'
   #heardMs: number | undefined
   #problem: string | undefined
+  #epoch = 0
   #stopped = false
   #disarmGather = () => {}
   #disarmKept = () => {}
@@ -58,6 +63,7 @@ export class ConsulWatch {
   constructor(options: ConsulWatchOptions) {
     this.#options = options
     this.#lookup = options.lookup()
+    this.#identity = this.#identityOf(this.#lookup)
     const { link, clock, random, service, log } = options
     this.#hold = new EmptyHold({
       clock,
@@ -107,9 +113,13 @@ export class ConsulWatch {
   /** Asks anew where the lookup is another one by now; what is known stays until that is answered. */
   replan(): void {
     const next = this.#options.lookup()
-    if (lookupKey(next) === lookupKey(this.#lookup)) return
+    const identity = this.#identityOf(next)
+    if (lookupKey(next) === lookupKey(this.#lookup) && identity === this.#identity) return
     this.#lookup = next
+    this.#identity = identity
     this.#judged = undefined
+    this.#before = undefined
+    this.#epoch += 1
     this.#hold.end()
     this.#following.again()
   }
@@ -128,17 +138,25 @@ export class ConsulWatch {
    */
   async #ask(request: ConsulRequest, signal: AbortSignal | undefined): Promise<ConsulAnswer> {
     const lookup = this.#lookup
-    const answer = await this.#options.link.send(request, signal)
+    // Another judgement of the same question: the answer is wanted now, although it may be the same.
+    const wanted = this.#judged === undefined ? { ...request, index: undefined } : request
+    const sent = await this.#options.link.send(wanted, signal)
+    const answer = { ...sent, digest: `${sent.digest} ${this.#epoch}` }
     if (answer.digest === this.#judged?.digest) return { ...answer, body: this.#judged.answer }
-    const judged = await judgeAnswer(answer.body, this.#context(lookup), this.#judged?.answer, signal)
+    const judged = await judgeAnswer(answer.body, this.#context(lookup), this.#before, signal)
     signal?.throwIfAborted()
     this.#judged = { digest: answer.digest, answer: judged }
+    if (judged.entries.length > 0) this.#before = judged
     return { ...answer, body: judged }
   }
 
   #context(lookup: Lookup): JudgeContext {
-    const { service, idOf } = this.#options
-    return { name: service, lookup, idOf }
+    const { service, idOf, clock } = this.#options
+    return { name: service, lookup, idOf, now: () => clock.now() }
+  }
+
+  #identityOf({ service, namespace = 'default', datacenter = '' }: Lookup): string | undefined {
+    return this.#options.idOf?.({ service, namespace, datacenter })
   }
 
   #answered(judged: JudgedAnswer): void {
@@ -170,7 +188,7 @@ export class ConsulWatch {
   async #lookAgain(): Promise<SecondLook> {
     const lookup = this.#lookup
     const answer = await this.#options.link.send({ ...requestOf(lookup), consistency: 'default' })
-    const judged = await judgeAnswer(answer.body, this.#context(lookup), this.#judged?.answer)
+    const judged = await judgeAnswer(answer.body, this.#context(lookup), this.#before)
     if (judged.entries.length === 0)
       return !answer.filtered && (await this.#options.sees(lookup)) ? 'empty' : 'blind'
     if (!this.#stopped && this.#lookup === lookup) this.#take(judged.set)
@@ -236,8 +254,9 @@ export class ConsulWatch {
 
 /** How a set differs from what was told; instances that did not change are the same objects in the same order. */
 function changeOf(before: EndpointSet | undefined, { endpoints }: EndpointSet): 'none' | 'more' | 'other' {
-  if (before === undefined) return 'other'
-  const last = before.endpoints
+  const last = before?.endpoints ?? []
+  // Whoever has nobody to call does not wait for a second one.
+  if (last.length === 0) return before !== undefined && endpoints.length === 0 ? 'none' : 'other'
   let at = 0
   for (const spec of endpoints) if (spec === last[at]) at += 1
   if (at < last.length) return 'other'

@@ -177,7 +177,9 @@ export class ConsulSource implements Source {
       lookup: () => lookup(service),
       kept: () => this.#kept.current?.sets.services.get(service),
       onSet: (asked, { endpoints }) =>
-        this.#kept.keep({ [service]: { asked, endpoints } }, [...this.#known, ...this.#watches.keys()]),
+        this.#kept.keep({ [service]: { asked, endpoints } }, [
+          ...new Set([...this.#known, ...this.#watches.keys()]),
+        ]),
       sees: async ({ datacenter, namespace, partition }) => {
         const query = { dc: datacenter, ns: namespace, partition }
         const request = {

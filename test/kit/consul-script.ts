@@ -11,7 +11,8 @@ import { settled } from './fake-link.ts'
 export interface Asked {
   readonly request: ConsulRequest
   readonly open: boolean
-  answer(body: unknown, index?: number): Promise<void>
+  /** @param facts What the headers say besides. */
+  answer(body: unknown, index?: number, facts?: Partial<ConsulAnswer>): Promise<void>
   absent(): Promise<void>
   refuse(status: number, words?: string): Promise<void>
   fail(): Promise<void>
@@ -38,8 +39,8 @@ export class ConsulScript implements ConsulLink {
         get open() {
           return open
         },
-        answer: (body, index = ++this.#index) =>
-          end(() => resolve({ status: 200, index, digest: digestOf(body), body, ...facts })),
+        answer: (body, index = ++this.#index, more = {}) =>
+          end(() => resolve({ status: 200, index, digest: digestOf(body), body, ...facts, ...more })),
         absent: () =>
           end(() =>
             resolve({ status: 404, index: ++this.#index, digest: 'absent', body: undefined, ...facts }),

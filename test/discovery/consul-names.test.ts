@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConsulNames } from '../../src/discovery/consul-names.ts'
+import { ManualClock } from '../../src/testing/manual-clock.ts'
+import { ConsulScript } from '../kit/consul-script.ts'
+import { settled } from '../kit/fake-link.ts'
+
+const SERVICES = '/v1/catalog/services'
+const DATACENTERS = '/v1/catalog/datacenters'
+
+function world() {
+  const link = new ConsulScript()
+  const clock = new ManualClock()
+  const told: string[] = []
+  const log = { debug() {}, info() {}, warn: (message: string) => told.push(message), error() {} }
+  const names = new ConsulNames({
+    link,
+    clock,
+    random: () => 1,
+    log,
+    onChange: () => told.push(names.known.join()),
+    onError: (error) => told.push(String(error)),
+    onHeard: () => {},
+  })
+  const says = async (body: unknown): Promise<void> => {
+    clock.advance(30_000)
+    await settled()
+    await link
+      .all(SERVICES)
+      .findLast(({ open, request }) => open && request.query?.dc === undefined)
+      ?.answer(body)
+    await settled()
+  }
+  return { link, clock, told, names, says }
+}
+
+test('names that tulle can call are known: no servers, no sidecars, no upper case, underscores or dots', async () => {
+  const { names, says } = world()
+  await says({
+    consul: [],
+    orders: ['a'],
+    'orders-sidecar-proxy': [],
+    'lone-sidecar-proxy': [],
+    Upper: [],
+    under_score: [],
+    'dot.ted': [],
+    stock: [],
+  })
+  assert.deepEqual(names.known, ['lone-sidecar-proxy', 'orders', 'stock'])
+  names.stop()
+})
+
+test('a catalog without anything, as a lost token sees it, takes no name away', async () => {
+  const { names, says, told } = world()
+  await says({ consul: [], orders: [] })
+  await says({})
+  assert.deepEqual(names.known, ['orders'])
+  await says({ consul: [] })
+  assert.deepEqual(names.known, [])
+  assert.deepEqual(told, ['orders', ''])
+  names.stop()
+})
+
+test('what is no list of names is refused', async () => {
+  const { names, says, told } = world()
+  await says({ orders: [] })
+  for (const body of [null, 5, 'orders', [1], [['orders']]]) await says(body)
+  assert.deepEqual(names.known, ['orders'])
+  assert.match(told[1] ?? '', /answered what is no list of names: the last good ones stay/)
+  names.stop()
+})
+
+test('a name of another datacenter is asked for when it is called first, once, and then known', async () => {
+  const { link, names, says, told } = world()
+  await says({ orders: [] })
+  void names.seek('orders.dc2')
+  void names.seek('orders.dc2')
+  void names.seek('stock.dc2')
+  await settled()
+  assert.equal(link.all(DATACENTERS).length, 1)
+  await link.last(DATACENTERS).answer(['dc1', 'dc2'])
+  await settled()
+  const remote = link.all(SERVICES).filter(({ request }) => request.query?.dc === 'dc2')
+  assert.equal(remote.length, 1)
+  assert.equal(remote[0]?.request.index, undefined, 'no blocking query of its own')
+  await remote[0]?.answer({ consul: [], orders: [] })
+  await settled()
+  assert.deepEqual(names.known, ['orders', 'orders.dc2'])
+  assert.deepEqual(told, ['orders', 'orders,orders.dc2'])
+  await says({ orders: [], billing: [] })
+  assert.deepEqual(names.known, ['billing', 'orders', 'orders.dc2'])
+  names.stop()
+})
+
+test('a name that is none, or of no datacenter there is, costs the catalog nothing', async () => {
+  const { link, names } = world()
+  for (const name of ['oders', 'a.b.c', 'Orders.dc2']) await names.seek(name)
+  assert.equal(link.all(DATACENTERS).length, 0)
+  void names.seek('www.example')
+  await settled()
+  await link.last(DATACENTERS).answer(['dc1'])
+  await settled()
+  assert.equal(link.all(SERVICES).filter(({ request }) => request.query?.dc !== undefined).length, 0)
+  names.stop()
+})
+
+test('a datacenter that cannot be asked is said, and asked again later', async () => {
+  const { link, clock, names, told } = world()
+  const first = names.seek('orders.dc2')
+  await settled()
+  await link.last(DATACENTERS).refuse(500, 'No cluster leader')
+  await first
+  assert.match(told[0] ?? '', /^orders\.dc2: .*No cluster leader/)
+  clock.advance(5000)
+  void names.seek('orders.dc2')
+  await settled()
+  assert.equal(link.all(DATACENTERS).length, 2)
+  names.stop()
+})
