@@ -11,6 +11,8 @@ export interface Sourced {
 export interface BaseRoute {
   readonly match: RouteMatch
   readonly own: Sourced
+  /** For people: `consul service-router/orders Routes[1]`. */
+  readonly from: string
 }
 
 /** What stands below every document of ours for one service, from the widest level to the narrowest. */

@@ -1,13 +1,14 @@
 import type { RouteTraits } from '../core/piece.ts'
 import type { Params, Route, ServicePlan, Snapshot } from '../core/plan.ts'
 import { type BasePolicy, NO_BASE } from './base.ts'
-import { clash, compare, conflicts } from './conflicts.ts'
+import { clash } from './conflicts.ts'
 import type { PolicyDocument, ServiceEntry } from './document.ts'
 import { levelsOf, type PlanLevel, type RouteLevels, type ServiceLevels } from './levels.ts'
 import { RouteTable } from './match.ts'
 import { deepFreeze, settle } from './merge.ts'
 import type { Problem } from './problem.ts'
 import { type AnyPiece, allPieces } from './schema.ts'
+import { Selection } from './selection.ts'
 
 /** The version of what no document says anything about. */
 export const BUILT_IN = 'built-in'
@@ -41,11 +42,7 @@ export function compile(
   modules: readonly AnyPiece[],
   { knownServices = [], previous, version, base }: CompileOptions,
 ): Compiled {
-  const all = [...documents]
-  const clashes = conflicts(all)
-  const refused = new Set(clashes.map(({ later }) => later.document))
-  const used = all.filter((document) => !refused.has(document)).sort((a, b) => compare(a.name, b.name))
-  const general = used.find(({ defaults }) => defaults !== undefined)
+  const { documents: used, general, clashes } = new Selection(documents)
   const pieces = allPieces(modules)
   const services = new Map<string, ServicePlan>()
   const hosts = new Map<string, ServicePlan>()

@@ -46,7 +46,7 @@ export function routesOf(
         `${at}.Destination.${elsewhere.Service === undefined ? 'ServiceSubset' : 'Service'}`,
         `one route cannot go elsewhere yet: its calls go to ${router.Name}, not to ${[elsewhere.Service, elsewhere.ServiceSubset].filter(Boolean).join(' subset ')}`,
       )
-    routes.push({ match, own: levelOf(route, pieces, told, at) })
+    routes.push({ match, own: levelOf(route, pieces, told, at), from: told.from(at) })
   }
   return routes
 }
