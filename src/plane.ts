@@ -15,6 +15,7 @@ import { systemRandom } from './platform/random.ts'
 import { LOCAL_NAMES } from './policy/hosts.ts'
 import { createLogger } from './telemetry/log.ts'
 
+export { type ConsulPlane, type ConsulPlaneOptions, startConsulPlane } from './consul-plane.ts'
 export type { Push, Pushed } from './plane/policies.ts'
 export { PolicyRefusal } from './plane/policy-refusal.ts'
 export { Refusal, type RefusalKind } from './plane/refusal.ts'
@@ -261,5 +262,3 @@ async function fileOf(path: string | undefined): Promise<string | undefined> {
     throw new MeshError('TULLE_CONFIG', `${path} cannot be read: ${cause.message}`, { layer: 'plane', cause })
   })
 }
-
-/** Of the package this file is in, from its source as well as from its compiled place. */

@@ -24,6 +24,7 @@ const ASSEMBLY = [
   'lifecycle.ts',
   'addresses.ts',
   'deferred-identity.ts',
+  'deferred-intentions.ts',
   'member.ts',
   'member-parts.ts',
   'member-plane.ts',
@@ -75,7 +76,19 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ),
   plane: ['core', 'policy', 'stack.ts', 'identity'],
   // The assembly of the plane, a program of its own: brings it clock, YAML reader and logger.
-  'plane.ts': ['core', 'policy', 'stack.ts', 'identity', 'plane', 'platform', 'control', 'telemetry'],
+  'plane.ts': [
+    'core',
+    'policy',
+    'stack.ts',
+    'identity',
+    'plane',
+    'platform',
+    'control',
+    'telemetry',
+    'consul-plane.ts',
+  ],
+  // The same for a plane that keeps its state in Consul.
+  'consul-plane.ts': ['core', 'policy', 'stack.ts', 'identity', 'plane', 'platform', 'control', 'telemetry'],
   testing: ['core', 'platform', 'index.ts', 'plane.ts'],
   'register.ts': ['index.ts', 'core'],
   cli: [

@@ -19,6 +19,7 @@ import type { BroughtCa } from './authority/brought.ts'
 import { Issuance } from './authority/issuance.ts'
 import { OwnCertificate } from './authority/own-certificate.ts'
 import { Trust } from './authority/trust.ts'
+import { Closers } from './closers.ts'
 import { DirectoryStore } from './directory-store.ts'
 import { settledNames } from './names.ts'
 import { Policies } from './policies.ts'
@@ -29,7 +30,7 @@ import type { Store } from './store.ts'
 import { Subscribers } from './subscribers.ts'
 
 /** Anybody can be refused as often as he likes; the audit log has room for what was done. */
-const NOTED_REFUSALS = { perSecond: 2, burst: 1000 }
+export const NOTED_REFUSALS = { perSecond: 2, burst: 1000 }
 
 export interface OpenOptions {
   readonly directory: string
@@ -65,24 +66,13 @@ export interface OpenedPlane {
 
 /** Everything behind the plane's server, from one directory. Nothing is left open where it rejects. */
 export async function openPlane(options: OpenOptions): Promise<OpenedPlane> {
-  const closers: (() => unknown)[] = []
-  const close = async (): Promise<void> => {
-    const failures: unknown[] = []
-    for (let next = closers.pop(); next !== undefined; next = closers.pop())
-      try {
-        await next()
-      } catch (error) {
-        // The others are closed all the same, the lock of the directory above all.
-        failures.push(error)
-      }
-    if (failures.length > 0) throw failures[0]
-  }
+  const closers = new Closers()
   try {
     const store = await DirectoryStore.open({ directory: options.directory, clock: options.clock })
-    closers.push(() => store.close())
-    return { ...(await build(store, options, closers)), close }
+    closers.add(() => store.close())
+    return { ...(await build(store, options, closers)), close: () => closers.close() }
   } catch (error) {
-    await close().catch(() => {})
+    await closers.close().catch(() => {})
     throw error
   }
 }
@@ -90,7 +80,7 @@ export async function openPlane(options: OpenOptions): Promise<OpenedPlane> {
 async function build(
   store: Store,
   options: OpenOptions,
-  closers: (() => unknown)[],
+  closers: Closers,
 ): Promise<Omit<OpenedPlane, 'close'>> {
   const { clock, wall, random, log, dev } = options
   const refusals = new RateLimit(NOTED_REFUSALS, clock)
@@ -98,7 +88,7 @@ async function build(
     file: join(options.directory, 'audit.log'),
     mayNote: () => refusals.take(''),
   })
-  closers.push(() => audit.close())
+  closers.add(() => audit.close())
   const { trustDomain, dc } = await settledNames(store, options)
   const { brought, svidTtlMs: ttlMs } = options
   const authority = await Authority.open({ store, wall, trustDomain, dc, ttlMs, brought })
@@ -115,9 +105,9 @@ async function build(
     ttlMs: options.instanceTtlMs,
   })
   await registry.load()
-  closers.push(() => registry.close())
+  closers.add(() => registry.close())
   const policies = await openPolicies(store, options)
-  closers.push(() => policies.close())
+  closers.add(() => policies.close())
   const polls = new LongPolls({ clock })
   const own: OwnParts = {
     registry,
@@ -140,10 +130,10 @@ async function build(
     version: options.version,
   }
   const certificate = await OwnCertificate.start({ authority, clock, wall, random, logger: log })
-  closers.push(() => certificate.close())
+  closers.add(() => certificate.close())
   const server = serverOf(parts, authority, certificate, options)
-  closers.push(() => server.app.close())
-  closers.push(() => polls.close())
+  closers.add(() => server.app.close())
+  closers.add(() => polls.close())
   return { parts, own, admin, roots: authority, server }
 }
 
