@@ -93,6 +93,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
     feed: () => feedOf(config, clock, member),
     pieces: policyPieces,
     known: () => source.known(),
+    base: () => member.consul?.mesh?.base(),
     apply: (snapshot) => {
       runtime.apply(snapshot)
       addresses.follow(snapshot.services)
@@ -102,6 +103,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
     log,
   })
   source.onKnown?.(() => policies.recompile())
+  member.consul?.mesh?.onBase(() => policies.recompile())
   // Where TLS is switched off in both directions the identity is for the plane alone.
   const secured = mtls.outbound !== 'disable' || mtls.inbound !== 'disable'
   const newcomers = new Newcomers(source, clock)
@@ -128,6 +130,7 @@ export function assemble(config: Config, whole: Whole): Assembly {
     gate,
     identity: secured ? identity : undefined,
     inboundMtls: mtls.inbound,
+    authorizer: member.consul?.mesh?.authorizer,
     onServer: ({ listener }: DrainingServer, event: 'added' | 'removed') => {
       if (listener === undefined) return
       if (event === 'added') registrar?.listen(listener)

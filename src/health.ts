@@ -2,7 +2,8 @@ import type { Assembly } from './assembly.ts'
 import type { Listener } from './core/runtime.ts'
 import type { RegistrarStatus } from './discovery/registration.ts'
 import type { ServiceView } from './endpoints/view.ts'
-import type { Health, PlaneHealth } from './report.ts'
+import { notHonouredText } from './policy/consul/not-honoured.ts'
+import type { ConsulHealth, Health, PlaneHealth } from './report.ts'
 
 /** What state a mesh is in, put together from its parts. Never throws. */
 export function healthOf({
@@ -26,7 +27,7 @@ export function healthOf({
     ...addresses.problems.map((problem) => `discovery: ${problem}`),
     ...(identity?.problem === undefined ? [] : [`identity: ${identity.problem}`]),
     ...(plane === undefined || state === 'idle' ? [] : stale(plane)),
-    ...(consul === undefined || state === 'idle' ? [] : stale(consul)),
+    ...(consul === undefined || state === 'idle' ? [] : withoutAgent(consul)),
     ...views.flatMap(complaints),
   ]
   return {
@@ -41,7 +42,10 @@ export function healthOf({
     identity,
     plane,
     consul,
-    notes: runtime.identity === undefined ? [] : listeners.flatMap(publicDoor),
+    notes: [
+      ...(runtime.identity === undefined ? [] : listeners.flatMap(publicDoor)),
+      ...(consul?.entries?.notHonoured ?? []).map(notHonouredText),
+    ],
   }
 }
 
@@ -53,6 +57,18 @@ function planeOf({ member }: Pick<Assembly, 'member'>): PlaneHealth | undefined 
     endpoints: member.registry?.status(),
     registration: member.consul?.mesh === undefined ? member.registrar?.status() : undefined,
   }
+}
+
+function withoutAgent(consul: ConsulHealth): string[] {
+  const { policy, endpoints, registration, intentions, entries } = consul
+  return [
+    ...stale({ policy, endpoints, registration }),
+    ...(intentions?.problem === undefined
+      ? []
+      : [`intentions${aged(intentions.source, intentions.ageMs)}: ${intentions.problem}`]),
+    ...(intentions?.notUnderstood ?? []).map((what) => `intentions: ${what}`),
+    ...(entries?.problems ?? []).map((problem) => `config entries: ${problem}`),
+  ]
 }
 
 interface Sources {

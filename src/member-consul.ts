@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { Config } from './config.ts'
 import type { ConsulAgentOptions } from './control/consul-agent.ts'
+import { ConsulEntries } from './control/consul-entries.ts'
 import { HttpConsulLink } from './control/consul-link.ts'
 import { ConsulPolicyFeed } from './control/consul-policy-feed.ts'
 import { type PolicyKey, policyKey } from './control/consul-policy-key.ts'
+import type { Authorizer } from './core/authorizer.ts'
 import type { ConsulLink } from './core/consul.ts'
 import type { StateStore } from './core/plane.ts'
 import type { Part } from './core/ports.ts'
 import { DeferredIdentity } from './deferred-identity.ts'
+import { DeferredIntentions } from './deferred-intentions.ts'
 import { ConsulSource } from './discovery/consul.ts'
 import { type Lookup, lookupOf } from './discovery/consul-lookup.ts'
 import { ConsulRegistrar } from './discovery/consul-registrar.ts'
@@ -22,9 +25,11 @@ import {
 } from './member-parts.ts'
 import { LoopDelay } from './platform/loop-delay.ts'
 import { packageVersion } from './platform/package-version.ts'
+import type { BasePolicy } from './policy/base.ts'
 import { type LookupParams, lookupPiece } from './policy/lookup.ts'
 import { mtlsMode, mtlsPiece } from './policy/mtls.ts'
 import type { ConsulHealth } from './report.ts'
+import { policyPieces } from './stack.ts'
 
 /** How long a start tries for the first certificate, in milliseconds. */
 const MAX_FIRST_MS = 5000
@@ -45,8 +50,15 @@ export interface ConsulMesh {
   readonly registrar: ConsulRegistrar
   /** Undefined: there are certificates from files, or no TLS at all. */
   readonly identity: DeferredIdentity | undefined
+  /** What intentions say of inbound calls; undefined: nobody here knows who calls. */
+  readonly authorizer: Authorizer | undefined
+  /** Consul's config entries, which stand below our own policy. */
+  base(): BasePolicy
+  /** Calls back when it has changed. */
+  onBase(listener: () => void): () => void
   /** Started before the policy. */
   readonly parts: readonly Part[]
+  health(): Omit<ConsulHealth, 'address' | 'policy'>
   /** A policy is in force. */
   replan(): void
 }
@@ -75,8 +87,7 @@ export function consulMember(config: Config, deps: MemberDeps, facts: ConsulFact
     health: () => ({
       address: link.address,
       policy: policy?.status(),
-      endpoints: mesh?.source.status(),
-      registration: mesh?.registrar.status(),
+      ...mesh?.health(),
     }),
     close: () => link.close(),
   }
@@ -128,17 +139,39 @@ function meshOn(
     lookup,
     idOf: (parts) => (identity?.id === undefined ? undefined : siblingId(identity.id, parts)),
   })
+  const entries = new ConsulEntries({ ...deps, link, service, pieces: policyPieces, store })
+  const intentions =
+    mtls.inbound === 'disable'
+      ? undefined
+      : new DeferredIntentions({
+          ...deps,
+          link,
+          service,
+          store,
+          ...(config.intentionsDefault === '' ? {} : { defaultAllow: config.intentionsDefault === 'allow' }),
+        })
   return {
     source,
     registrar,
     identity: files === undefined ? identity : undefined,
+    authorizer: intentions,
+    base: () => entries.base,
+    onBase: (listener) => entries.onChange(listener),
     parts: [
       {
         name: 'event loop delay',
         start: async () => delay.start(),
         close: async () => delay.stop(),
       },
+      entries,
+      ...(intentions === undefined ? [] : [intentions]),
     ],
+    health: () => ({
+      endpoints: source.status(),
+      registration: registrar.status(),
+      intentions: intentions?.status(),
+      entries: entries.status(),
+    }),
     replan: () => source.replan(),
   }
 }

@@ -1,4 +1,6 @@
 import { inspect } from 'node:util'
+import type { ConsulEntriesStatus } from './control/consul-entries.ts'
+import type { ConsulIntentionsStatus } from './control/consul-intentions.ts'
 import type { ConsulPolicyStatus } from './control/consul-policy-feed.ts'
 import type { PlanePolicyStatus } from './control/plane-feed.ts'
 import type { LifecycleState, Listener } from './core/runtime.ts'
@@ -51,9 +53,13 @@ export interface ConsulHealth {
   /** Undefined: the policy is not from its KV store. */
   readonly policy: ConsulPolicyStatus | undefined
   /** Undefined: addresses are from somewhere else. */
-  readonly endpoints: ConsulSourceStatus | undefined
+  readonly endpoints?: ConsulSourceStatus | undefined
   /** Undefined: this process is not registered there. */
-  readonly registration: RegistrarStatus | undefined
+  readonly registration?: RegistrarStatus | undefined
+  /** Who may call; undefined: nobody is judged here. */
+  readonly intentions?: ConsulIntentionsStatus | undefined
+  /** Config entries; undefined: none are read. */
+  readonly entries?: ConsulEntriesStatus | undefined
 }
 
 export interface PolicyHealth {

@@ -11,6 +11,8 @@ export interface PeerIdentity {
   readonly service?: string | undefined
   /** The remote address, for people: never an identity. */
   readonly address?: string | undefined
+  /** It came by a door that local configuration opens to anybody (a listener with `mtls: 'disable'` beside an identity). */
+  readonly public?: true | undefined
 }
 
 export interface Target {

@@ -49,7 +49,7 @@ export class Door {
 
   /** Who brings this request, or why it is refused; then its connection must end. */
   caller(socket: Socket): PeerIdentity | MeshError {
-    if (this.mode === 'disable') return { address: socket.remoteAddress }
+    if (this.mode === 'disable') return { address: socket.remoteAddress, public: true }
     const secured = securedOf(socket)
     if (secured === undefined) return this.#plaintext(socket.remoteAddress)
     const objection = objectionTo(this.#runtime.identity, secured)

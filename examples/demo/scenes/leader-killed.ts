@@ -8,7 +8,7 @@ export const leaderKilled: Scene = {
   async play(stage) {
     const { process: consul } = consulOf(stage)
     const leader = await consul.leader()
-    const victim = stage.cluster.named('stock-1')
+    const victim = stage.cluster.named('orders-3')
     await pause(500)
     stage.say(`kill -9 ${leader.pid}: ${leader.node} led the Consul cluster`)
     const killedMs = performance.now()
