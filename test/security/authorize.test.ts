@@ -66,3 +66,9 @@ test('what is judged is what the application gets: the verified caller, the meth
   assert.equal(seen.peer, undefined, 'an address is nobody')
   assert.deepEqual(seen.header('x-role'), [])
 })
+
+test("gRPC's health service is for everybody, a path of that name over HTTP is not", () => {
+  const path = '/grpc.health.v1.Health/Check'
+  assert.equal(arrive(verdict(false), { protocol: 'grpc', path }).below.arrived.length, 1)
+  assert.equal(arrive(verdict(false), { protocol: 'http', path }).below.arrived.length, 0)
+})

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { HttpWire } from '../../src/security/intention-wire.ts'
+import { Permission } from '../../src/security/permission.ts'
+import { access } from '../kit/intentions.ts'
+
+const matches = (Action: 'allow' | 'deny', HTTP: HttpWire, request: Parameters<typeof access>[1]): boolean =>
+  new Permission({ Action, HTTP }, 'a permission').matches(access('web', request))
+
+test('every condition must hold', () => {
+  const http = {
+    PathPrefix: '/v1/',
+    Methods: ['GET', 'HEAD'],
+    Header: [
+      { Name: 'x-a', Exact: '1' },
+      { Name: 'x-b', Present: true },
+    ],
+  }
+  const headers = { 'x-a': ['1'], 'x-b': [''] }
+  for (const action of ['allow', 'deny'] as const) {
+    assert.equal(matches(action, http, { path: '/v1/x', headers }), true)
+    assert.equal(matches(action, http, { path: '/v2/x', headers }), false)
+    assert.equal(matches(action, http, { path: '/v1/x', method: 'POST', headers }), false)
+    assert.equal(matches(action, http, { path: '/v1/x', headers: { 'x-a': ['1'] } }), false)
+    assert.equal(matches(action, http, { path: '/v1/x', headers: { ...headers, 'x-a': ['2'] } }), false)
+  }
+})
+
+test('a path is compared whole, from its beginning, or by a regular expression that spans it', () => {
+  assert.equal(matches('allow', { PathExact: '/admin' }, { path: '/admin' }), true)
+  assert.equal(matches('allow', { PathExact: '/admin' }, { path: '/admin/' }), false)
+  assert.equal(matches('allow', { PathPrefix: '/admin' }, { path: '/administration' }), true)
+  assert.equal(matches('allow', { PathRegex: '/v[0-9]+/items' }, { path: '/v12/items' }), true)
+  assert.equal(matches('allow', { PathRegex: '/v[0-9]+/items' }, { path: '/v12/items/1' }), false)
+  assert.equal(matches('allow', { PathRegex: '/v[0-9]+/items' }, { path: '/a/v12/items' }), false)
+  assert.equal(matches('allow', { PathRegex: '/a|/b/c' }, { path: '/a/x' }), false, 'alternatives as well')
+})
+
+test('SECURITY 2, 21: what denies also looks at the path as an application unescapes it', () => {
+  for (const path of ['/admin%2Fusers', '/admin%2fusers']) {
+    assert.equal(matches('deny', { PathPrefix: '/admin/' }, { path }), true)
+    assert.equal(matches('allow', { PathPrefix: '/admin/' }, { path }), false)
+  }
+  assert.equal(matches('deny', { PathExact: '/a b' }, { path: '/a%20b' }), true)
+  assert.equal(matches('deny', { PathRegex: '/caf.' }, { path: '/caf%C3%A9' }), true)
+  assert.equal(matches('deny', { PathPrefix: '/x/' }, { path: '/x%ff' }), false, 'no UTF-8')
+})
+
+test('gRPC methods are paths, and all of them POST', () => {
+  const call = { method: 'POST', path: '/pricing.v1.Pricing/Quote' }
+  assert.equal(matches('allow', { PathPrefix: '/pricing.v1.Pricing/' }, call), true)
+  assert.equal(matches('allow', { PathExact: '/pricing.v1.Pricing/Quote', Methods: ['POST'] }, call), true)
+  assert.equal(matches('allow', { PathExact: '/pricing.v1.Pricing/Quotes' }, call), false)
+  assert.equal(matches('allow', { PathPrefix: '/', Methods: ['GET'] }, call), false)
+})
