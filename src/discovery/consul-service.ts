@@ -30,11 +30,13 @@ export interface ServiceFacts {
 
 /**
  * One listener as an instance of its service. `Connect.Native` where it speaks mutual TLS, never elsewhere: callers that
- * want TLS find it by that flag alone. Consul's weights are whole numbers, of DNS answers only; tulle's stands in meta.
+ * want TLS find it by that flag alone. Consul's weights are whole numbers, and half while a check warns; the exact
+ * weight stands in meta.
  */
 export function serviceDocument(facts: ServiceFacts): ServiceDocument {
   const { id, service, place, listener, meta, release, check } = facts
   const { version, zone, weight = 1 } = meta
+  const passing = Math.min(65_535, Math.max(1, Math.round(weight)))
   return {
     ID: id,
     Name: service,
@@ -47,7 +49,7 @@ export function serviceDocument(facts: ServiceFacts): ServiceDocument {
       ...(zone ? { zone } : {}),
       ...(release ? { tulle: release } : {}),
     },
-    Weights: { Passing: Math.min(65_535, Math.max(1, Math.round(weight))), Warning: 1 },
+    Weights: { Passing: passing, Warning: Math.max(1, Math.floor(passing / 2)) },
     EnableTagOverride: false,
     ...(listener.mtls === 'disable' ? {} : { Connect: { Native: true } }),
     Check: check,

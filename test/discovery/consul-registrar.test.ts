@@ -301,14 +301,14 @@ test('deregistration of what stays critical: never, as asked, at least a minute'
 })
 
 test('weights that Consul does not take are cut to those it does; meta has them as they are', async () => {
-  for (const [weight, passing] of [
-    [0.25, 1],
-    [2.6, 3],
-    [1e6, 65_535],
+  for (const [weight, passing, warning] of [
+    [0.25, 1, 1],
+    [2.6, 3, 1],
+    [1e6, 65_535, 32_767],
   ] as const) {
     const { listening, bodies } = world({ meta: { weight } })
     await listening(at(4001))
-    assert.deepEqual(bodies()[0]!.Weights, { Passing: passing, Warning: 1 })
+    assert.deepEqual(bodies()[0]!.Weights, { Passing: passing, Warning: warning })
     assert.deepEqual(bodies()[0]!.Meta, { protocol: 'http', weight: String(weight), tulle: '0.1.0' })
   }
 })
