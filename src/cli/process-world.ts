@@ -1,4 +1,5 @@
 import { hostname, userInfo } from 'node:os'
+import { HttpConsulLink } from '../control/consul-link.ts'
 import { HttpsPlaneLink } from '../control/plane-link.ts'
 import { verifyPlane } from '../identity/verify-plane.ts'
 import { systemClock, systemWall } from '../platform/clock.ts'
@@ -30,6 +31,8 @@ export const processWorld: World = {
       log: silent,
     })
   },
+  openConsul: (agent) =>
+    new HttpConsulLink({ ...agent, clock: systemClock, random: systemRandom, log: silent }),
   async startPlane(settings) {
     // What runs a web server is loaded by the one command that needs it.
     const { startPlane } = await import('../plane.ts')

@@ -4,6 +4,7 @@ import { packageVersion } from '../platform/package-version.ts'
 import { registerAuthority } from './authority.ts'
 import { registerCheck } from './check.ts'
 import { registerConfig } from './config.ts'
+import { registerExplain } from './explain.ts'
 import { registerIdentity } from './identity.ts'
 import { Failed, type Io } from './io.ts'
 import { registerPlane } from './plane.ts'
@@ -21,6 +22,7 @@ const COMMANDS: readonly ((program: Command, io: Io, world: World) => void)[] = 
   registerAuthority,
   registerPolicy,
   registerServices,
+  registerExplain,
   registerCheck,
   registerConfig,
 ]

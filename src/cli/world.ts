@@ -1,3 +1,5 @@
+import type { ConsulAgentOptions } from '../control/consul-agent.ts'
+import type { ConsulLink } from '../core/consul.ts'
 import type { Identity } from '../core/identity.ts'
 import type { PlaneLink } from '../core/plane.ts'
 
@@ -13,6 +15,7 @@ export interface World {
   /** Who runs the command, for the history of policy: `alice@laptop`. */
   readonly author: string
   openLink(to: LinkTarget): Promise<PlaneLink>
+  openConsul(agent: ConsulAgentOptions): ConsulLink
   startPlane(options: PlaneSettings): Promise<RunningPlane>
   /** Resolves with the signal that asks the program to end. */
   stopped(): Promise<string>

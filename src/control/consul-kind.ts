@@ -6,6 +6,7 @@ import type { Following } from '../core/follow.ts'
 import type { Clock, Random } from '../core/ports.ts'
 import { type EntryKind, type ReadEntry, readEntry } from '../policy/consul/entry.ts'
 import { confirmGone } from './consul-lost.ts'
+import { isUnknownKind } from './consul-once.ts'
 import type { RawEntry } from './kept-consul-entries.ts'
 
 const MAX_ENTRIES = 20_000
@@ -138,7 +139,7 @@ export class ConsulKind<K extends EntryKind> {
   }
 
   #failed(error: unknown): void {
-    if (error instanceof ConsulRefusal && /invalid config entry kind/i.test(error.words)) {
+    if (error instanceof ConsulRefusal && isUnknownKind(error)) {
       this.stop()
       this.unknown = true
       this.#fine()

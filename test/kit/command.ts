@@ -1,5 +1,7 @@
 import { run } from '../../src/cli/program.ts'
 import type { LinkTarget, PlaneSettings, RunningPlane, World } from '../../src/cli/world.ts'
+import type { ConsulAgentOptions } from '../../src/control/consul-agent.ts'
+import type { ConsulLink } from '../../src/core/consul.ts'
 import type { PlaneLink, PlaneRequest } from '../../src/core/plane.ts'
 
 export interface CommandRun {
@@ -62,6 +64,16 @@ export class FakeWorld implements World {
         this.open--
       },
     }
+  }
+
+  /** What a Consul agent would say; undefined: nobody asks one. */
+  consul: ConsulLink | undefined
+  readonly agents: ConsulAgentOptions[] = []
+
+  openConsul(agent: ConsulAgentOptions): ConsulLink {
+    this.agents.push(agent)
+    if (this.consul === undefined) throw new Error('no Consul was expected')
+    return this.consul
   }
 
   async startPlane(settings: PlaneSettings): Promise<RunningPlane> {
