@@ -47,17 +47,24 @@ const entrySchema = z.looseObject({
     ModifyIndex: optional(z.number()),
   }),
   Checks: optional(
-    z.array(z.looseObject({ Status: z.enum(['passing', 'warning', 'critical', 'maintenance']) })),
+    z.array(
+      z.looseObject({
+        CheckID: optional(z.string()),
+        Status: z.enum(['passing', 'warning', 'critical', 'maintenance']),
+      }),
+    ),
   ),
 })
 export type HealthEntry = z.infer<typeof entrySchema>
-type Health = 'passing' | 'warning' | 'critical'
+type Health = 'passing' | 'warning' | 'critical' | 'maintenance'
 
 /** An entry that was judged, with everything the judgement rests on. */
 export interface Judged {
   readonly id: string
   /** Undefined: it is right, and is not to be called. */
   readonly spec: EndpointSpec | undefined
+  /** What `spec` would be if its checks were well: for when no instance's are. Nobody puts to use what is under maintenance. */
+  readonly spare: EndpointSpec | undefined
   readonly health: Health
   readonly node: HealthEntry['Node']
   readonly service: HealthEntry['Service']
@@ -82,6 +89,7 @@ export function judge(
   return {
     id: endpointId(address, service.Port),
     spec: specOf(address, node, service, health, context),
+    spare: health === 'critical' ? specOf(address, node, service, 'warning', context) : undefined,
     health,
     node: { Node: node.Node, Address: node.Address, Datacenter: node.Datacenter },
     service: readPart(service),
@@ -146,12 +154,18 @@ function worst(checks: unknown): Health | undefined {
   if (!Array.isArray(checks)) return undefined
   let health: Health = 'passing'
   for (const check of checks) {
-    const status = (check as { Status?: unknown } | null)?.Status
-    if (status === 'critical' || status === 'maintenance') health = 'critical'
+    const { Status: status, CheckID: id } = (check ?? {}) as { Status?: unknown; CheckID?: unknown }
+    if (status === 'maintenance' || (status === 'critical' && isMaintenance(id))) return 'maintenance'
+    if (status === 'critical') health = 'critical'
     else if (status === 'warning') health = health === 'critical' ? health : 'warning'
     else if (status !== 'passing') return undefined
   }
   return health
+}
+
+/** The names of the checks by which Consul marks what an operator took out. */
+function isMaintenance(id: unknown): boolean {
+  return typeof id === 'string' && /^_(?:node|service)_maintenance(?:$|:)/.test(id)
 }
 
 function specOf(
@@ -163,7 +177,8 @@ function specOf(
 ): EndpointSpec | undefined {
   const { lookup } = context
   const secure = service.Connect?.Native === true || service.Kind === 'connect-proxy'
-  if (health === 'critical' || (health === 'warning' && lookup.onlyPassing)) return undefined
+  if (health === 'critical' || health === 'maintenance' || (health === 'warning' && lookup.onlyPassing))
+    return undefined
   // Gateways want another SNI than ours, and what a newer Consul may list besides is not known to speak to us.
   if (lookup.connect && !(secure && standsFor(service, lookup.service))) return undefined
   const weight = weightFrom(service.Weights, service.Meta, health)

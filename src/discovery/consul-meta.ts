@@ -23,7 +23,7 @@ export function textFrom(meta: Meta, key: string): string | undefined {
 export function weightFrom(
   weights: { readonly Passing: number; readonly Warning: number } | null | undefined,
   meta: Meta,
-  health: 'passing' | 'warning' | 'critical',
+  health: 'passing' | 'warning',
 ): number {
   const { Passing: registered = 1, Warning: warned = 1 } = weights ?? {}
   const fine = Number(textOf(meta, 'weight') ?? Number.NaN)

@@ -10,6 +10,11 @@ export interface JudgedAnswer {
   readonly entries: readonly Judged[]
   /** Those to be called, by address and port. */
   readonly set: EndpointSet
+  /**
+   * Of every instance the checks are critical, so that all of them are called: checks fail together where the agent or
+   * the network failed that made them, and a service that is really gone loses nothing (Envoy's panic mode).
+   */
+  readonly panic: boolean
 }
 
 /** Consul counts no instances; a service of more than these is a mistake. */
@@ -17,7 +22,7 @@ const MAX_ENTRIES = 50_000
 /** How long judging goes on before others get their turn, in milliseconds, and after how many entries it looks. */
 const SLICE_MS = 2
 const LOOK_EVERY = 16
-const NOTHING: JudgedAnswer = { entries: [], set: { endpoints: [] } }
+const NOTHING: JudgedAnswer = { entries: [], set: { endpoints: [] }, panic: false }
 
 /**
  * Throws TULLE_CONSUL for an answer with any mistake: wrong types, a port that is none, one registration twice. Lets the
@@ -41,6 +46,7 @@ export async function judgeAnswer(
   const entries: Judged[] = []
   const registrations = new Set<string>()
   const byId = new Map<string, Judged>()
+  const spares = new Map<string, Judged>()
   for (let index = 0; index < body.length; index += 1) {
     if (index % LOOK_EVERY === 0 && now() - sinceMs > SLICE_MS) {
       await nextTurn()
@@ -58,15 +64,16 @@ export async function judgeAnswer(
       throw wrong(`[${index}].Service.ID: `, `${one.service.ID} is there twice on ${one.node.Node}`)
     registrations.add(registration)
     entries.push(one)
-    if (one.spec === undefined) continue
-    const other = byId.get(one.id)
-    if (other === undefined || isNewer(one, other)) byId.set(one.id, one)
+    const among = one.spec !== undefined ? byId : one.spare !== undefined ? spares : undefined
+    const other = among?.get(one.id)
+    if (other === undefined || isNewer(one, other)) among?.set(one.id, one)
   }
-  const specs = await sorted(Array.from(byId.values(), specOf), byAddress)
+  const panic = byId.size === 0 && spares.size > 0
+  const specs = await sorted(Array.from((panic ? spares : byId).values(), specOf), byAddress)
   signal?.throwIfAborted()
   const last = before.set.endpoints
   const same = specs.length === last.length && specs.every((spec, index) => spec === last[index])
-  return { entries, set: same ? before.set : { endpoints: specs } }
+  return { entries, set: same ? before.set : { endpoints: specs }, panic }
 }
 
 /** What was judged last, mostly found where it stood then. */
@@ -93,7 +100,7 @@ class Known {
 
 const registrationOf = (node: unknown, id: unknown): string => `${String(node)}\n${String(id)}`
 
-const specOf = ({ spec }: Judged): EndpointSpec => spec as EndpointSpec
+const specOf = ({ spec, spare }: Judged): EndpointSpec => (spec ?? spare) as EndpointSpec
 
 /** By code unit: the same on every machine, whichever server answered. */
 function byAddress(a: EndpointSpec, b: EndpointSpec): number {

@@ -164,10 +164,15 @@ export class ConsulWatch {
     if (judged.entries.length === 0 && this.#mustHold()) return
     this.#hold.end()
     this.#take(judged.set)
+    if (judged.panic)
+      this.#alarm(
+        `in Consul all ${judged.set.endpoints.length} instances are critical; they are called all the same, since none is better`,
+      )
   }
 
   #unchanged(): void {
     this.#heardMs = this.#options.clock.now()
+    if (this.#judged?.answer.panic === true) return
     if (!this.#hold.holding && this.#problem !== undefined && this.#set !== undefined)
       this.#take(this.#gathering ?? this.#set)
   }

@@ -262,14 +262,25 @@ test('FAULTS 24: an answer that Consul itself calls filtered by ACLs is never be
   await source.close()
 })
 
-test('instances that are all critical are no riddle: the set is empty at once', async () => {
+test('where every instance is critical all are called, and it is said, until one is well again', async () => {
   const { source, watch, says } = world()
   const { ports, errors } = watch('orders')
   await settled()
   await says(ORDERS, three)
   await says(ORDERS, [healthEntry(4001, { status: 'critical', index: 20 })])
-  assert.deepEqual(ports().at(-1), [])
-  assert.deepEqual(errors, [])
+  assert.deepEqual(ports().at(-1), [4001])
+  assert.match(
+    String(errors.at(-1)),
+    /orders: in Consul all 1 instances are critical; they are called all the same/,
+  )
+  await says(ORDERS, [
+    healthEntry(4001, { status: 'critical', index: 20 }),
+    healthEntry(4002, { status: 'passing', index: 30 }),
+  ])
+  assert.deepEqual(ports().at(-1), [4002])
+  assert.equal(source.status().problem, undefined)
+  await says(ORDERS, [healthEntry(4002, { status: 'maintenance', index: 40 })])
+  assert.deepEqual(ports().at(-1), [], 'what an operator took out is not called')
   await source.close()
 })
 
