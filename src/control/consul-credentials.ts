@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createSecureContext, type SecureContext } from 'node:tls'
@@ -9,6 +10,7 @@ import { KeptFile } from './kept-file.ts'
 
 /** Between two looks at the files, in milliseconds. */
 const LOOK_MS = 1000
+const BEGIN = '-----BEGIN CERTIFICATE-----'
 /** What may be in a header, and is no file of something else. */
 const TOKEN = /^[\x21-\x7e]{1,4096}$/
 
@@ -105,7 +107,7 @@ async function readContext({
     read('the client certificate', certFile),
     read('the key of the client certificate', keyFile),
   ])
-  const roots = [...(ca === undefined ? [] : [ca]), ...folder]
+  const roots = [...(ca === undefined ? [] : certificatesOf(caFile ?? '', ca)), ...folder]
   try {
     return createSecureContext({ ca: roots.length === 0 ? undefined : roots, cert, key })
   } catch (error) {
@@ -114,14 +116,33 @@ async function readContext({
   }
 }
 
-async function readFolder(path: string): Promise<Buffer[]> {
+async function readFolder(path: string): Promise<string[]> {
   const names = await readdir(path).catch((error: unknown) => {
     throw unreadable('the CA folder', path, error)
   })
-  const files = await Promise.all(names.sort().map((name) => content('the CA file', join(path, name))))
-  const pems = files.filter((file) => file.includes('-----BEGIN CERTIFICATE-----'))
+  const files = names.sort().map((name) => join(path, name))
+  const found = await Promise.all(files.map((file) => content('the CA file', file)))
+  const pems = files.flatMap((file, n) => {
+    const text = found[n] as Buffer
+    return text.includes(BEGIN) ? certificatesOf(file, text) : []
+  })
   if (pems.length === 0) throw unusable(`the CA folder ${path} has no PEM certificate in it`)
   return pems
+}
+
+/** OpenSSL takes what it can of a CA file that is half written, and trusts nobody where that is nothing. */
+function certificatesOf(path: string, file: Buffer): string[] {
+  const text = file.toString('latin1')
+  const pems = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? []
+  try {
+    if (pems.length === 0 || pems.length !== text.split(BEGIN).length - 1) throw new Error('it is cut off')
+    for (const pem of pems) new X509Certificate(pem)
+    return pems
+  } catch (error) {
+    throw unusable(
+      `the CA file ${path} holds no whole PEM certificates: ${oneLine((error as Error).message, 200)}`,
+    )
+  }
 }
 
 async function content(what: string, path: string): Promise<Buffer> {

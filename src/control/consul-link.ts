@@ -188,7 +188,7 @@ export class HttpConsulLink implements ConsulLink {
     if (over !== undefined) return over.reason
     if (isMeshError(error)) return error
     this.#lost('agent')
-    return unreachable(this.address, error)
+    return unreachable(this.address, error, this.#agent.secure && this.#options.certFile === undefined)
   }
 
   #late(request: ConsulRequest, limitMs: number): MeshError {

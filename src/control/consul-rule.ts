@@ -17,8 +17,8 @@ export function ruleFor(
       return `service "${rest[0]}" { policy = "read" } and node_prefix "" { policy = "read" }`
     case 'catalog/services':
       return 'service_prefix "" { policy = "read" } and node_prefix "" { policy = "read" }'
-    case 'connect/ca':
-      return rest[0] === 'leaf' ? `service "${last}" { policy = "write" }` : undefined
+    case 'agent/connect':
+      return rest[1] === 'leaf' ? `service "${last}" { policy = "write" }` : undefined
     case 'connect/intentions':
       return `service "${query.name ?? ''}" { policy = "read", intentions = "read" }`
     case 'agent/service':

@@ -68,21 +68,31 @@ const STRANGER = [
   'its certificate is of a CA that is not trusted here',
   'Set CONSUL_CACERT (or CONSUL_CAPATH) to the CA of the agents.',
 ] as const
+const UNCERTIFIED = [
+  'the connection was closed after the TLS handshake: does it ask for a client certificate?',
+  'If verify_incoming_https is on, set CONSUL_CLIENT_CERT and CONSUL_CLIENT_KEY.',
+] as const
 /** What undici's parser refuses. */
 const NOT_HTTP = [
   'what answers there does not speak HTTP',
   'Is that the HTTP port of the agent (ports.http)?',
 ] as const
 
-/** No connection, or one that broke. */
-export function unreachable(address: string, cause: unknown): MeshError {
+/**
+ * No connection, or one that broke.
+ * @param bare over TLS, and without a client certificate: TLS 1.3 tells who misses one after the handshake, by ending it
+ */
+export function unreachable(address: string, cause: unknown, bare = false): MeshError {
   if (isMeshError(cause)) return cause
   const { code = '', message, name } = cause as NodeJS.ErrnoException
-  const [reason, hint] = STRANGERS.has(code)
-    ? STRANGER
-    : name === 'HTTPParserError'
-      ? NOT_HTTP
-      : (REASONS[code] ?? [code === '' || message.includes(code) ? message : `${message} (${code})`])
+  const [reason, hint] =
+    bare && (code === 'UND_ERR_SOCKET' || code === 'ECONNRESET')
+      ? UNCERTIFIED
+      : STRANGERS.has(code)
+        ? STRANGER
+        : name === 'HTTPParserError'
+          ? NOT_HTTP
+          : (REASONS[code] ?? [code === '' || message.includes(code) ? message : `${message} (${code})`])
   return consulError(`the Consul agent at ${address} cannot be reached: ${oneLine(reason, 300)}`, hint, cause)
 }
 
@@ -123,8 +133,10 @@ function hintFor({ method, path, query }: ConsulRequest, status: number, words: 
     return 'The agent limits what is asked of it (limits in its configuration): asked again later by itself.'
   if (lostLeader(status, words))
     return 'The Consul servers have no leader, or the agent cannot reach them: asked again by itself.'
-  if (status === 400 && /ns|namespace|partition/i.test(words))
+  if (status === 400 && /namespace|partition|"ns"/i.test(words))
     return 'Namespaces and partitions are of Consul Enterprise: unset CONSUL_NAMESPACE and CONSUL_PARTITION.'
+  if (status === 400 && words.includes('HTTPS server'))
+    return 'That is the HTTPS port: set CONSUL_HTTP_SSL=true, or https:// in CONSUL_HTTP_ADDR.'
   if (status === 404)
     return 'This Consul does not know that endpoint: is it too old, or Connect (connect.enabled) not on?'
   return undefined

@@ -245,7 +245,7 @@ test('a refusal has status, words and the ACL rule that is missing', async () =>
     [
       403,
       'Permission denied',
-      { method: 'GET', path: '/v1/connect/ca/leaf/web' },
+      { method: 'GET', path: '/v1/agent/connect/ca/leaf/web' },
       /service "web" \{ policy = "write" \}/,
     ],
     [
