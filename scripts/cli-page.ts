@@ -10,6 +10,10 @@ const nobody = {
   wall: () => 0,
   openLink: () => Promise.reject(new Error('documented, not run')),
   startPlane: () => Promise.reject(new Error('documented, not run')),
+  openConsul: () => {
+    throw new Error('documented, not run')
+  },
+  startConsulPlane: () => Promise.reject(new Error('documented, not run')),
   stopped: () => Promise.reject(new Error('documented, not run')),
 } satisfies World
 

@@ -3,11 +3,13 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { MeshError } from '../core/errors.ts'
 import { DEFAULT_DIR } from './admin-token.ts'
 import { hostsFrom } from './check-policy.ts'
+import { runConsulPlane } from './consul-plane.ts'
 import type { Io } from './io.ts'
 import { lifetime } from './when.ts'
 import type { PlaneSettings, RunningPlane, World } from './world.ts'
 
 interface PlaneOptions {
+  readonly store?: string
   readonly dir: string
   readonly port: number
   readonly host?: string
@@ -29,6 +31,10 @@ export function registerPlane(program: Command, io: Io, world: World): void {
     .command('plane')
     .description('run the plane: policy, registry and certificate authority of a mesh')
     .option('--dir <path>', 'its state; made at the first start', DEFAULT_DIR)
+    .option(
+      '--store <consul://…>',
+      'keep its state in Consul instead, consul://[host[:port]]/prefix: any number of planes serve one mesh',
+    )
     .option('--port <port>', 'where it listens', port, 7400)
     .option('--host <address>', 'the address it listens on; default every one, with --dev 127.0.0.1')
     .option('--advertise <names>', 'host names or addresses services reach it at, separated by commas', list)
@@ -49,9 +55,15 @@ export function registerPlane(program: Command, io: Io, world: World): void {
     .option('--new-admin-token', 'make a new admin token; the old one is good for nothing from then on')
     .addHelpText(
       'after',
-      '\nExamples:\n  tulle plane --dev\n  tulle plane --dir /var/lib/tulle --advertise plane.internal --trust-domain prod.example.com\n  tulle plane --ca-cert intermediate.pem --ca-key intermediate-key.pem\n',
+      '\nExamples:\n  tulle plane --dev\n  tulle plane --dir /var/lib/tulle --advertise plane.internal --trust-domain prod.example.com\n  tulle plane --ca-cert intermediate.pem --ca-key intermediate-key.pem\n  tulle plane --store consul:///tulle --advertise plane-1.internal,plane-2.internal\n\nWith --store the agent is spoken to as the consul command does (CONSUL_HTTP_ADDR, CONSUL_HTTP_TOKEN, …), certificates\ncome from Connect and addresses from the catalog; --dir is optional then, for the admin token and the audit log.\n',
     )
-    .action(async (options: PlaneOptions) => {
+    .action(async (options: PlaneOptions, command: Command) => {
+      const { store } = options
+      if (store !== undefined) {
+        const dir = command.getOptionValueSource('dir') === 'cli' ? options.dir : undefined
+        await runConsulPlane({ ...options, store, dir }, io, world)
+        return
+      }
       const plane = await world.startPlane(settings(options, world))
       try {
         // One write: who waits for the first line has the others too.

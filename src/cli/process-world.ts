@@ -38,6 +38,10 @@ export const processWorld: World = {
     const { startPlane } = await import('../plane.ts')
     return startPlane(settings)
   },
+  async startConsulPlane(settings) {
+    const { startConsulPlane } = await import('../plane.ts')
+    return startConsulPlane(settings)
+  },
   stopped: () =>
     new Promise((resolve) => {
       for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal))

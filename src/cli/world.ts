@@ -17,6 +17,7 @@ export interface World {
   openLink(to: LinkTarget): Promise<PlaneLink>
   openConsul(agent: ConsulAgentOptions): ConsulLink
   startPlane(options: PlaneSettings): Promise<RunningPlane>
+  startConsulPlane(options: ConsulPlaneSettings): Promise<RunningConsulPlane>
   /** Resolves with the signal that asks the program to end. */
   stopped(): Promise<string>
 }
@@ -63,5 +64,32 @@ export interface RunningPlane {
   readonly dir: string
   /** A join token that is good for any service: of a plane for development only. */
   devToken(): Promise<string>
+  close(): Promise<void>
+}
+
+/** What `tulle plane --store consul://…` was asked for; undefined is the plane's own default. */
+export interface ConsulPlaneSettings {
+  readonly store: string
+  /** As the variables of Consul's own tools say. */
+  readonly agent: ConsulAgentOptions
+  /** For the audit log and the admin token. */
+  readonly dir?: string | undefined
+  readonly port: number
+  readonly host?: string | undefined
+  readonly admins: readonly string[]
+  readonly advertise?: readonly string[] | undefined
+  readonly policyHosts?: readonly string[] | undefined
+  readonly newAdminToken: boolean
+}
+
+export interface RunningConsulPlane {
+  readonly url: string
+  readonly store: string
+  /** Where it was made by this start. */
+  readonly adminToken: string | undefined
+  /** Where it was written; undefined: nowhere. */
+  readonly adminTokenFile: string | undefined
+  /** Where the one in force was shown, in words. */
+  readonly adminTokenShown: string | undefined
   close(): Promise<void>
 }

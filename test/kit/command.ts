@@ -1,5 +1,12 @@
 import { run } from '../../src/cli/program.ts'
-import type { LinkTarget, PlaneSettings, RunningPlane, World } from '../../src/cli/world.ts'
+import type {
+  ConsulPlaneSettings,
+  LinkTarget,
+  PlaneSettings,
+  RunningConsulPlane,
+  RunningPlane,
+  World,
+} from '../../src/cli/world.ts'
 import type { ConsulAgentOptions } from '../../src/control/consul-agent.ts'
 import type { ConsulLink } from '../../src/core/consul.ts'
 import type { PlaneLink, PlaneRequest } from '../../src/core/plane.ts'
@@ -36,6 +43,8 @@ export class FakeWorld implements World {
   readonly linked: LinkTarget[] = []
   started: PlaneSettings | undefined
   plane: RunningPlane | undefined
+  consulStarted: ConsulPlaneSettings | undefined
+  consulPlane: RunningConsulPlane | undefined
   open = 0
   readonly #answers: Answers
 
@@ -80,6 +89,12 @@ export class FakeWorld implements World {
     this.started = settings
     if (this.plane === undefined) throw new Error('no plane was expected')
     return this.plane
+  }
+
+  async startConsulPlane(settings: ConsulPlaneSettings): Promise<RunningConsulPlane> {
+    this.consulStarted = settings
+    if (this.consulPlane === undefined) throw new Error('no plane in Consul was expected')
+    return this.consulPlane
   }
 
   async stopped(): Promise<string> {
