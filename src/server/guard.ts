@@ -13,6 +13,7 @@ export interface GuardOptions {
   /** For a handshake, its first byte included, in milliseconds. */
   readonly handshakeMs: number
   readonly alpn: readonly string[]
+  readonly alpnOfProxies?: string | undefined
   /** How long a connection in plaintext may say nothing, in milliseconds; default: who accepts it sees to that. */
   readonly silentMs?: number | undefined
   /** Gets every socket that was let in: a `TLSSocket` whose peer is verified, or a plain one. */

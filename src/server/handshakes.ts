@@ -16,6 +16,11 @@ export interface HandshakeOptions {
   readonly handshakeMs: number
   /** The protocols that may be agreed upon. */
   readonly alpn: readonly string[]
+  /**
+   * Agreed upon as well, and meaning nothing: Consul's own proxy offers `h2` and nothing else, whatever the bytes are
+   * that it carries. Default none.
+   */
+  readonly alpnOfProxies?: string | undefined
 }
 
 /** Of the time for a handshake, the share in which the first byte must come: a TLS client speaks at once. */
@@ -45,7 +50,7 @@ export class Handshakes {
   constructor(
     runtime: Runtime,
     identity: Identity,
-    { handshakeMs, alpn }: HandshakeOptions,
+    { handshakeMs, alpn, alpnOfProxies }: HandshakeOptions,
     accepted: (socket: TLSSocket) => void,
   ) {
     this.#runtime = runtime
@@ -55,7 +60,9 @@ export class Handshakes {
     this.#tls = createServer({
       requestCert: true,
       rejectUnauthorized: true,
-      ALPNProtocols: [...alpn],
+      // Where nothing is common, OpenSSL ends the handshake with an alert that says so.
+      ALPNCallback: ({ protocols }) =>
+        [...alpn, alpnOfProxies].find((each) => each !== undefined && protocols.includes(each)),
       handshakeTimeout: Math.max(1, handshakeMs * (1 - FIRST_BYTE_SHARE)),
     })
     demandContextField(this.#tls)

@@ -86,6 +86,7 @@ function admitConnections(
     mtls,
     handshakeMs: handshakeTimeoutMs,
     alpn: ['http/1.1'],
+    alpnOfProxies: 'h2',
     accepted: parse,
     turnAway: (socket, error) => {
       // What is left unread would turn the end into a reset, and the caller would never see the reason.

@@ -111,7 +111,7 @@ test('FAULTS 45, incidents 27, 36: six hundred bad handshakes leave neither desc
     () => talk(port, clientOf(ca), get('/')),
     () => talk(port, clientOf(ca, other.issue()), get('/')),
     () => talk(port, clientOf(ca, ca.issue({ isCa: true })), get('/')),
-    () => talk(port, { ...good, ALPNProtocols: ['h2'] }, ''),
+    () => talk(port, { ...good, ALPNProtocols: ['h3'] }, ''),
     () => raw(hello),
     () => raw(Buffer.concat([hello, randomBytes(500)])),
   ]

@@ -217,7 +217,7 @@ test('FAULTS 45, incidents 26, 27, 36: a thousand bad handshakes leave no descri
       () => raw(port, Buffer.from([0x16, 0, 0, 0, 0, 255, 255, 255])),
       () => raw(port, Buffer.concat([hello, Buffer.alloc(600, 0xff)])),
       () => raw(port, Buffer.alloc(0)),
-      () => talk(port, { ...good, ALPNProtocols: ['h2'] }, ''),
+      () => talk(port, { ...good, ALPNProtocols: ['h3'] }, ''),
       () => talk(port, clientOf(ca), ''),
       () => talk(port, { ...good, servername: `${'a'.repeat(60)}.${'b'.repeat(60)}` }, get('/')),
       () => talk(port, { ...good, servername: '*.__proto__.\u00e4' }, get('/')),
@@ -528,3 +528,13 @@ function raw(port: number, bytes: Buffer): Promise<void> {
     socket.once('close', () => resolve())
   })
 }
+
+test('a proxy that offers h2 alone, as Consul’s own does, is served what it carries; others must offer HTTP/1.1', () =>
+  scene({}, async ({ port, good, requests }) => {
+    const asked = async (...ALPNProtocols: string[]) => talk(port, { ...good, ALPNProtocols }, get('/'))
+    assert.match((await asked('h2')).text, /fine \//)
+    assert.match((await asked('h2', 'http/1.1')).text, /fine \//)
+    const { error, text } = await asked('h3')
+    assert.deepEqual([error, text], ['ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL', ''])
+    assert.equal(requests.length, 2)
+  }))
