@@ -32,7 +32,7 @@ export interface ConsulWatchOptions {
   readonly sees: (lookup: Lookup) => Promise<boolean>
 }
 
-/** How long new instances wait for others that come with them, in milliseconds; a rollout is a burst of answers. */
+/** How far apart sets are told that only add instances, in milliseconds: a rollout is a burst of answers. */
 const GATHER_MS = 100
 
 /** One service that is called: one blocking query, and what became of its answers. */
@@ -51,6 +51,7 @@ export class ConsulWatch {
   #set: EndpointSet | undefined
   /** The lookup that it answers. */
   #asked = ''
+  #toldMs = Number.NEGATIVE_INFINITY
   #gathering: EndpointSet | undefined
   #source: 'consul' | 'kept' | 'none' = 'none'
   #heardMs: number | undefined
@@ -200,7 +201,7 @@ export class ConsulWatch {
     return 'full'
   }
 
-  /** What leaves is told at once; what only comes waits for more of the kind. */
+  /** What leaves is told at once; what only comes too, unless another set has just been told. */
   #take(set: EndpointSet): void {
     const asked = lookupKey(this.#lookup)
     const change = this.#source === 'consul' && this.#asked === asked ? changeOf(this.#set, set) : 'other'
@@ -209,11 +210,11 @@ export class ConsulWatch {
     this.#asked = asked
     this.#problem = undefined
     if (healed) this.#options.log.info(`${this.#options.service}: Consul answers again`)
-    if (change === 'more' && !healed) {
+    const { clock } = this.#options
+    const waitMs = this.#toldMs + GATHER_MS - clock.now()
+    if (change === 'more' && !healed && waitMs > 0) {
       if (this.#gathering === undefined)
-        this.#disarmGather = this.#options.clock.background(GATHER_MS, () =>
-          this.#tell(this.#gathering as EndpointSet),
-        )
+        this.#disarmGather = clock.background(waitMs, () => this.#tell(this.#gathering as EndpointSet))
       this.#gathering = set
       return
     }
@@ -230,6 +231,7 @@ export class ConsulWatch {
     this.#gatherNoMore()
     this.#disarmKept()
     this.#set = set
+    this.#toldMs = this.#options.clock.now()
     if (this.#source === 'consul') this.#options.onSet(this.#asked, set)
     for (const { onSet } of [...this.listeners]) onSet(set)
   }
