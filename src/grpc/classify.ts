@@ -23,6 +23,9 @@ const UNSEEN: ReadonlyMap<number, readonly string[]> = new Map([
   [UNAVAILABLE, ['TULLE_PLAINTEXT_REFUSED', 'TULLE_DRAINING', 'TULLE_IDENTITY', 'TULLE_IDENTITY_EXPIRED']],
 ])
 
+/** Refusals of the call itself: they say nothing of the peer, and every other would refuse it as well. */
+const SAYS_NOTHING: ReadonlySet<string> = new Set(['TULLE_TOO_LATE', 'TULLE_DENIED'])
+
 /** By code; what is not listed is success. A passed deadline is decided by the time the attempt had. */
 const FAILURES: ReadonlyMap<number, Condition | undefined> = new Map<number, Condition | undefined>([
   [UNAVAILABLE, 'gateway-error'],
@@ -58,7 +61,7 @@ export function classify(code: number, metadata: Metadata, fair: boolean): Outco
   if (refused !== undefined) {
     if (UNSEEN.get(code)?.includes(refused) === true)
       return outcome(code, 'failure', 'refused-stream', true, pushbackOf(metadata), 'head')
-    if (refused === 'TULLE_TOO_LATE') return outcome(code, 'ignored', undefined, false, -1, 'head')
+    if (SAYS_NOTHING.has(refused)) return outcome(code, 'ignored', undefined, false, -1, 'head')
   }
   const known = code >= OK && code <= 16 ? code : UNKNOWN
   const fails = FAILURES.has(known)

@@ -55,6 +55,8 @@ test('a refusal of a mesh peer whose application saw nothing is unsent, with its
   assert.equal(classify(14, saying('x-tulle-refused', 'TULLE_HANDLER'), true).unsent, false)
   const late = classify(4, saying('x-tulle-refused', 'TULLE_TOO_LATE'), true)
   assert.deepEqual([late.class, late.retryAfterMs], ['ignored', -1])
+  const denied = classify(7, saying('x-tulle-refused', 'TULLE_DENIED'), true)
+  assert.deepEqual([denied.class, denied.unsent, denied.retryAfterMs], ['ignored', false, -1])
 })
 
 test('pushback is a number of milliseconds; whatever else it says means no retry', () => {
