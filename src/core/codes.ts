@@ -248,8 +248,8 @@ export const CODES = {
     403,
     'PERMISSION_DENIED',
     true,
-    'An inbound request was understood, its caller is known, and he may not do this.',
-    'The message names the rule that decided. `tulle explain` shows which intentions apply; with default deny somebody must allow it first.',
+    'An inbound request was understood, and its caller may not do this.',
+    'The service that refused names the rule that decided in its log and in its `request` events, and tells the caller nothing of it; with default deny somebody must allow it first.',
   ),
   TULLE_STATE: code(
     500,

@@ -9,8 +9,8 @@ const NO_VALUES: readonly string[] = Object.freeze([])
 
 /**
  * Inbound: a request that its caller may not make is refused with TULLE_DENIED before the handler sees it. Judged once,
- * when it arrives: a stream or an upgraded connection that was let in stays until it ends. Who comes by a
- * public door is nobody's service: rules about services do not judge him. gRPC's own health service is for everybody.
+ * when it arrives: a stream or an upgraded connection that was let in stays until it ends. Who comes by a public door is
+ * nobody's service, so rules about services do not judge him; gRPC's own health service is for everybody.
  *
  * The error's message says which rule decided, for logs and events; the caller is told `DENIED` instead.
  */

@@ -5,6 +5,7 @@ import { HttpConsulLink } from '../../src/control/consul-link.ts'
 import { systemClock, systemWall } from '../../src/platform/clock.ts'
 import { compileIntentions } from '../../src/security/intentions.ts'
 import { type Agent, type AgentOptions, startAgent } from '../kit/consul/agent.ts'
+import { intend } from '../kit/consul/intend.ts'
 import { access } from '../kit/intentions.ts'
 import { MemoryState } from '../kit/memory-state.ts'
 import { until } from '../kit/wait.ts'
@@ -23,20 +24,6 @@ after(() => Promise.all([strict.stop(), open.stop()]))
 async function tokenFor(agent: Agent, name: string, rules: string): Promise<string> {
   await agent.api('PUT', '/v1/acl/policy', { Name: name, Rules: rules })
   return (await agent.api('PUT', '/v1/acl/token', { Policies: [{ Name: name }] })).json.SecretID
-}
-
-async function intend(agent: Agent, source: string, destination: string, action: string): Promise<void> {
-  const body = { SourceName: source, DestinationName: destination, SourceType: 'consul', Action: action }
-  const listed = (await agent.api('GET', '/v1/connect/intentions')).json ?? []
-  const known = listed.find(
-    (one: { SourceName: string; DestinationName: string }) =>
-      one.SourceName === source && one.DestinationName === destination,
-  )
-  const { status } =
-    known === undefined
-      ? await agent.api('POST', '/v1/connect/intentions', body)
-      : await agent.api('PUT', `/v1/connect/intentions/${known.ID}`, body)
-  assert.equal(status, 200)
 }
 
 async function forget(agent: Agent, destination: string): Promise<void> {
@@ -78,7 +65,7 @@ test('a change of an intention decides on the next request, within a second', as
   assert.equal(world.allows('web'), true)
   assert.equal(world.allows('cron'), false)
   const took: number[] = []
-  for (const action of ['deny', 'allow', 'deny', 'allow', 'deny']) {
+  for (const action of ['deny', 'allow', 'deny', 'allow', 'deny'] as const) {
     const from = performance.now()
     await intend(strict, 'web', 'orders', action)
     await until(() => world.allows('web') === (action === 'allow'), { what: action, withinMs: 1000 })
@@ -90,8 +77,8 @@ test('a change of an intention decides on the next request, within a second', as
   assert.equal(world.allows('web'), false)
   await forget(strict, '*')
   await forget(strict, 'orders')
-  await until(() => !world.allows('cron'), { what: 'the default', withinMs: 1000 })
-  assert.equal(world.intentions.status().intentions, 0)
+  await until(() => world.intentions.status().intentions === 0, { what: 'none', withinMs: 1000 })
+  assert.equal(world.allows('cron'), false)
 })
 
 test('what Consul itself decides is what is decided here', async () => {

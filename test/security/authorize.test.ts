@@ -72,3 +72,11 @@ test("gRPC's health service is for everybody, a path of that name over HTTP is n
   assert.equal(arrive(verdict(false), { protocol: 'grpc', path }).below.arrived.length, 1)
   assert.equal(arrive(verdict(false), { protocol: 'http', path }).below.arrived.length, 0)
 })
+
+test('who comes by a door that local configuration opens to anybody is not judged as a service', () => {
+  assert.equal(
+    arrive(verdict(false), { peer: { address: '10.0.0.1', public: true } }).below.arrived.length,
+    1,
+  )
+  assert.equal(arrive(verdict(false), { peer: { address: '10.0.0.1' } }).below.arrived.length, 0)
+})
