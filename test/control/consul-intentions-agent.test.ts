@@ -141,6 +141,21 @@ test('without the right to read intentions the start names the rule that is miss
   }
 })
 
+test('FAULTS 24, 25: with its token lost, what was in force stays so', async () => {
+  await strict.api('PUT', '/v1/acl/policy', { Name: 'lost', Rules: 'service "orders" { policy = "write" }' })
+  const made = (await strict.api('PUT', '/v1/acl/token', { Policies: [{ Name: 'lost' }] })).json
+  await intend(strict, 'web', 'orders', 'allow')
+  await using world = follow(strict, made.SecretID, 'orders')
+  await world.intentions.start(signal())
+  await strict.api('DELETE', `/v1/acl/token/${made.AccessorID}`)
+  await intend(strict, 'cron', 'orders', 'deny')
+  await until(() => world.intentions.status().problem !== undefined, { what: 'a problem', withinMs: 5000 })
+  assert.match(world.intentions.status().problem ?? '', /403/)
+  assert.deepEqual([world.allows('web'), world.allows('cron')], [true, false])
+  await forget(strict, 'orders')
+  assert.equal(world.intentions.status().intentions, 1)
+})
+
 test('FAULTS 20, 21: enforced while the agent is away, and after a restart from what was kept', async () => {
   const agent = await startAgent({ dataDir: true })
   const store = new MemoryState()

@@ -264,6 +264,75 @@ test('a naive model of the rules agrees on random intentions', () => {
   )
 })
 
+test('FAULTS 26: any JSON is refused whole or compiled, and nothing of it throws while judging', () => {
+  const fields = fc.constantFrom(
+    'SourceName',
+    'SourceNS',
+    'DestinationName',
+    'Action',
+    'Permissions',
+    'JWT',
+    'SourcePeer',
+    'X',
+  )
+  const part = fc.oneof(
+    fc.jsonValue(),
+    fc.constantFrom('allow', 'deny', '*', 'web', 'orders', '', null, [], {}),
+  )
+  const permission = fc.record({
+    Action: fc.oneof(fc.constantFrom('allow', 'deny'), fc.string()),
+    HTTP: fc.record(
+      {
+        PathRegex: fc.string(),
+        PathPrefix: fc.string(),
+        Methods: fc.array(fc.string()),
+        Header: fc.array(fc.record({ Name: fc.string(), Regex: fc.string() })),
+      },
+      { requiredKeys: [] },
+    ),
+  })
+  const strange = fc
+    .tuple(fc.dictionary(fields, part), fc.option(fc.array(permission)))
+    .map(([more, Permissions]) =>
+      intention('web', 'orders', { Action: 'allow', ...(Permissions && { Permissions }), ...more }),
+    )
+  fc.assert(
+    fc.property(fc.array(strange, { maxLength: 3 }), fc.webPath(), (list, path) => {
+      let rules: ReturnType<typeof compileIntentions>
+      try {
+        rules = compileIntentions('orders', list)
+      } catch (error) {
+        assert.equal((error as Error).name, 'ZodError')
+        return
+      }
+      for (const caller of ['web', undefined, 'spiffe://x/y'])
+        rules.judge(access(caller, { path, headers: { x: ['a'] } }))
+    }),
+    { numRuns: 800 },
+  )
+})
+
+test('nothing that is added to an intention opens it', () => {
+  const name = fc.string({ minLength: 1 }).filter((given) => !(given in intention('a', 'b', {})))
+  fc.assert(
+    fc.property(name, fc.jsonValue(), fc.constantFrom('deny', 'permission'), (field, value, kind) => {
+      const permission = { Action: 'deny', HTTP: { PathPrefix: '/' } }
+      const more =
+        kind === 'deny'
+          ? { Action: 'deny', [field]: value }
+          : { Permissions: [{ ...permission, HTTP: { ...permission.HTTP, [field]: value } }] }
+      let verdict: boolean | undefined = false
+      try {
+        verdict = judged([intention('web', 'orders', more), intention('*', 'orders', 'allow')], 'web')
+      } catch (error) {
+        assert.equal((error as Error).name, 'ZodError')
+      }
+      assert.equal(verdict, false)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
 interface Shape {
   readonly SourceName: string
   readonly DestinationName: string
