@@ -59,7 +59,7 @@ export type HealthEntry = z.infer<typeof entrySchema>
 type Health = 'passing' | 'warning' | 'critical' | 'maintenance'
 
 /** An entry that was judged, with everything the judgement rests on. */
-export interface Judged {
+export class Judged {
   readonly id: string
   /** Undefined: it is right, and is not to be called. */
   readonly spec: EndpointSpec | undefined
@@ -68,6 +68,20 @@ export interface Judged {
   readonly health: Health
   readonly node: HealthEntry['Node']
   readonly service: HealthEntry['Service']
+
+  constructor(
+    address: string,
+    health: Health,
+    { Node: node, Service: service }: HealthEntry,
+    context: JudgeContext,
+  ) {
+    this.id = endpointId(address, service.Port)
+    this.spec = specOf(address, node, service, health, context)
+    this.spare = health === 'critical' ? specOf(address, node, service, 'warning', context) : undefined
+    this.health = health
+    this.node = nodePart(node)
+    this.service = servicePart(service)
+  }
 }
 
 /** Throws what `mistake` makes of the place in the entry and what is wrong there. */
@@ -85,16 +99,21 @@ export function judge(
   const address = service.Address || node.Address || ''
   if (!isAddress(address, service.Port))
     throw mistake(['Service', 'Address'], `${JSON.stringify(address.slice(0, 100))} is not an address`)
-  const health = worst(checks) as Health
-  return {
-    id: endpointId(address, service.Port),
-    spec: specOf(address, node, service, health, context),
-    spare: health === 'critical' ? specOf(address, node, service, 'warning', context) : undefined,
-    health,
-    node: { Node: node.Node, Address: node.Address, Datacenter: node.Datacenter },
-    service: readPart(service),
-  }
+  return new Judged(address, worst(checks) as Health, data, context)
 }
+
+/** An entry without what is never read: of an answer of megabytes a tenth is kept while it is judged. */
+export function readPart(given: unknown): unknown {
+  const { Node: node, Service: service, Checks: checks } = (given ?? {}) as Partial<HealthEntry>
+  if (!isObject(node) || !isObject(service) || !Array.isArray(checks)) return given
+  const statuses = checks.map((check: unknown) =>
+    isObject(check) ? { Status: check.Status, CheckID: check.CheckID } : check,
+  )
+  return { Node: nodePart(node as HealthEntry['Node']), Service: servicePart(service), Checks: statuses }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> & HealthEntry['Service'] =>
+  typeof value === 'object' && value !== null
 
 /** Whether an entry says what was judged before; then it is right as that was. Costs a tenth of judging. */
 export function says(given: unknown, before: Judged | undefined): before is Judged {
@@ -130,9 +149,12 @@ function isPart(value: unknown): boolean {
   return value === undefined || value === null || (typeof value === 'object' && !Array.isArray(value))
 }
 
-/** Without what is never compared, so that an answer of megabytes can be forgotten. */
-function readPart(service: HealthEntry['Service']): HealthEntry['Service'] {
-  const { ID, Kind, Address, Port, Tags, Meta, Namespace, ModifyIndex, Weights: weights } = service
+function nodePart({ Node, Address, Datacenter }: HealthEntry['Node']): HealthEntry['Node'] {
+  return { Node, Address, Datacenter }
+}
+
+function servicePart(service: HealthEntry['Service']): HealthEntry['Service'] {
+  const { ID, Kind, Address, Port, Tags, Meta, Namespace, ModifyIndex } = service
   return {
     ID,
     Kind,
@@ -140,12 +162,17 @@ function readPart(service: HealthEntry['Service']): HealthEntry['Service'] {
     Port,
     Tags,
     Meta,
-    Weights: weights && { Passing: weights.Passing, Warning: weights.Warning },
-    Proxy: { DestinationServiceName: service.Proxy?.DestinationServiceName },
-    Connect: { Native: service.Connect?.Native },
+    Weights: partOf(service.Weights, ({ Passing, Warning }) => ({ Passing, Warning })),
+    Proxy: partOf(service.Proxy, ({ DestinationServiceName }) => ({ DestinationServiceName })),
+    Connect: partOf(service.Connect, ({ Native }) => ({ Native })),
     Namespace,
     ModifyIndex,
   }
+}
+
+/** What is no object stays as it is, to be found wrong. */
+function partOf<T>(value: T, part: (value: NonNullable<T>) => T): T {
+  return isObject(value) && !Array.isArray(value) ? part(value as NonNullable<T>) : value
 }
 
 /** Undefined: they are none that could be read. */

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EndpointSet, EndpointSpec } from '../core/endpoint.ts'
 import { MeshError } from '../core/errors.ts'
-import { type JudgeContext, type Judged, judge, says } from './consul-health.ts'
+import { type JudgeContext, Judged, judge, readPart, says } from './consul-health.ts'
 import { sorted } from './sorted.ts'
 
 /** One answer of `/v1/health`, judged. */
@@ -55,7 +55,7 @@ export async function judgeAnswer(
     }
     const given: unknown = body[index]
     const one =
-      known.find(given, index) ??
+      (given instanceof Judged ? given : known.find(given, index)) ??
       judge(given, context, (path, what) =>
         wrong(`[${index}]${path.map((key) => `.${String(key)}`).join('')}: `, what),
       )
@@ -74,6 +74,16 @@ export async function judgeAnswer(
   const last = before.set.endpoints
   const same = specs.length === last.length && specs.every((spec, index) => spec === last[index])
   return { entries, set: same ? before.set : { endpoints: specs }, panic }
+}
+
+/**
+ * What is kept of each entry while an answer comes: what was judged before, or what there is to judge. For
+ * `ConsulRequest.eachItem`, one for each answer.
+ */
+export function entryReader({ entries }: JudgedAnswer = NOTHING): (given: unknown) => unknown {
+  const known = new Known(entries)
+  let index = 0
+  return (given) => known.find(given, index++) ?? readPart(given)
 }
 
 /** What was judged last, mostly found where it stood then. */

@@ -8,7 +8,7 @@ import type { IdentityParts, JudgeContext } from './consul-health.ts'
 import { EmptyHold, type SecondLook } from './consul-hold.ts'
 import type { KeptSet } from './consul-kept.ts'
 import { type Lookup, lookupKey, requestOf } from './consul-lookup.ts'
-import { type JudgedAnswer, judgeAnswer } from './consul-sets.ts'
+import { entryReader, type JudgedAnswer, judgeAnswer } from './consul-sets.ts'
 
 export interface Listener {
   readonly onSet: (set: EndpointSet) => void
@@ -140,8 +140,9 @@ export class ConsulWatch {
   async #ask(request: ConsulRequest, signal: AbortSignal | undefined): Promise<ConsulAnswer> {
     const lookup = this.#lookup
     // Another judgement of the same question: the answer is wanted now, although it may be the same.
-    const wanted = this.#judged === undefined ? { ...request, index: undefined } : request
-    const sent = await this.#options.link.send(wanted, signal)
+    const index = this.#judged === undefined ? undefined : request.index
+    const eachItem = entryReader(this.#before)
+    const sent = await this.#options.link.send({ ...request, index, eachItem }, signal)
     const answer = { ...sent, digest: `${sent.digest} ${this.#epoch}` }
     if (answer.digest === this.#judged?.digest) return { ...answer, body: this.#judged.answer }
     const judged = await judgeAnswer(answer.body, this.#context(lookup), this.#before, signal)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { MeshError } from '../../src/core/errors.ts'
 import type { JudgeContext } from '../../src/discovery/consul-health.ts'
 import { lookupOf } from '../../src/discovery/consul-lookup.ts'
-import { type JudgedAnswer, judgeAnswer } from '../../src/discovery/consul-sets.ts'
+import { entryReader, type JudgedAnswer, judgeAnswer } from '../../src/discovery/consul-sets.ts'
 import { healthEntry } from '../kit/consul-entry.ts'
 import { seeded } from '../kit/random.ts'
 
@@ -55,6 +55,25 @@ test('what did not change keeps its object, wherever it stands now; nothing chan
   assert.deepEqual(ports(third), [2, 3, 9])
   assert.equal(third.set.endpoints[1], first.set.endpoints[2])
   assert.notEqual(third.set.endpoints[0], first.set.endpoints[1])
+})
+
+test('what is kept of an answer while it comes is judged as the answer itself is', async () => {
+  const first = await judgeAnswer([healthEntry(1), healthEntry(2), healthEntry(3)], context)
+  const body = [
+    healthEntry(1),
+    healthEntry(9, { status: 'critical' }),
+    healthEntry(3),
+    healthEntry(2, { index: 7 }),
+  ]
+  const kept = body.map(entryReader(first))
+  assert.equal(kept[0], first.entries[0])
+  assert.equal(kept[2], first.entries[2])
+  assert.ok(JSON.stringify(kept[1]).length < JSON.stringify(body[1]).length / 2)
+  const judged = await judgeAnswer(kept, context, first)
+  assert.deepEqual(judged, await judgeAnswer(body, context, first))
+  const wrong = [healthEntry(1, { port: 0 }), null, 5].map(entryReader(first))
+  for (const [at, entry] of wrong.entries())
+    await assert.rejects(judgeAnswer([healthEntry(7), entry], context, first), /\[1\]/, String(at))
 })
 
 test('a mistake in what is known otherwise is found', async () => {
@@ -127,7 +146,9 @@ test('FAULTS 26: 100,000 mutations of real answers are judged or refused with TU
     mutate(body, 0)
     if (random() < 0.3) mutate(body, 0)
     try {
-      const judged = await judgeAnswer(body, context, random() < 0.5 ? before : undefined)
+      const known = random() < 0.5 ? before : undefined
+      const given = random() < 0.5 && Array.isArray(body) ? body.map(entryReader(known)) : body
+      const judged = await judgeAnswer(given, context, known)
       for (const { port, weight, address } of judged.set.endpoints) {
         assert.ok(Number.isInteger(port) && port > 0 && port < 65_536)
         assert.ok(typeof address === 'string' && address !== '')
