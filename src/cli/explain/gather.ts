@@ -62,7 +62,8 @@ export async function gather(
   }
 }
 
-async function documentsAt(
+/** @param link undefined: the policy is not in Consul */
+export async function documentsAt(
   where: string,
   { planes, joinToken, stateDir, service }: Config,
   link: ConsulLink | undefined,

@@ -1,7 +1,7 @@
 import type { ListedIntention } from '../../control/consul-once.ts'
 import type { RouteMatch } from '../../core/plan.ts'
 import { notHonouredText } from '../../policy/consul/not-honoured.ts'
-import { plain, table } from '../table.ts'
+import { count, plain, table } from '../table.ts'
 import type { Answer } from './answer.ts'
 
 /** The answer for people. */
@@ -15,7 +15,7 @@ export function textOf(answer: Answer): string {
     ...(explained.replacedRoutes === 0
       ? []
       : [
-          `          (the ${explained.replacedRoutes} routes of Consul's service-router are replaced by these)`,
+          `          (in the place of ${count(explained.replacedRoutes, 'route')} of Consul's service-router)`,
         ]),
     `  policy  ${explained.version}`,
     `  mtls    ${mtls.mode}: ${mtls.from}`,
