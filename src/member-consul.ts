@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Config } from './config.ts'
-import type { ConsulAgentOptions } from './control/consul-agent.ts'
+import { agentOf } from './control/agent-of.ts'
 import { ConsulEntries } from './control/consul-entries.ts'
 import { HttpConsulLink } from './control/consul-link.ts'
 import { ConsulPolicyFeed } from './control/consul-policy-feed.ts'
@@ -194,23 +194,4 @@ function connectIdentity(
 
 function policyIn({ policy }: Config): PolicyKey | undefined {
   return typeof policy === 'string' ? policyKey(policy) : undefined
-}
-
-/** Empty settings are none. */
-export function agentOf(config: Config): ConsulAgentOptions {
-  return {
-    address: config.consulAddress,
-    token: config.consulToken || undefined,
-    tokenFile: config.consulTokenFile || undefined,
-    auth: config.consulAuth || undefined,
-    ssl: config.consulSsl,
-    sslVerify: config.consulSslVerify,
-    caFile: config.consulCaFile || undefined,
-    caPath: config.consulCaPath || undefined,
-    certFile: config.consulCertFile || undefined,
-    keyFile: config.consulKeyFile || undefined,
-    tlsServerName: config.consulServerName || undefined,
-    namespace: config.consulNamespace || undefined,
-    partition: config.consulPartition || undefined,
-  }
 }

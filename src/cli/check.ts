@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { type Config, readConfig } from '../config.ts'
 import { isMeshError } from '../core/errors.ts'
+import { checkConsul } from './check/consul.ts'
 import { checkOpenTelemetry, checkUndici } from './check/copies.ts'
 import { type Finding, fail, pass, warn } from './check/finding.ts'
 import { checkIdentity } from './check/identity.ts'
@@ -62,7 +63,9 @@ async function member(config: Config, world: World): Promise<readonly Group[]> {
   const kept = joins ? await readKept(config.stateDir, config.service) : none
   const target = planeTarget(config, kept, keptIdentity(kept, world.wall()))
   const policy: Group = { name: 'policy', findings: await checkPolicyInForce(config, kept, target, world) }
-  if (!joins) return [policy]
+  const consul: readonly Group[] =
+    config.discovery === 'consul' ? [{ name: 'consul', findings: await checkConsul(config, world) }] : []
+  if (!joins) return [...consul, policy]
   const { stateDir: dir, stateKeys: keys } = config
   // Files alone need no plane at a restart, and so nothing kept.
   const keeps = target !== undefined || Boolean(dir)
@@ -70,6 +73,7 @@ async function member(config: Config, world: World): Promise<readonly Group[]> {
     ...(keeps
       ? [{ name: 'state', findings: await checkStateDirectory({ dir, keys, user: process.getuid?.() }) }]
       : []),
+    ...consul,
     ...(target === undefined ? [] : [{ name: 'plane', findings: await checkPlanes(target, world) }]),
     { name: 'identity', findings: await checkIdentity(config, kept, world.wall()) },
     policy,

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { readConfig } from '../config.ts'
-import type { ConsulAgentOptions } from '../control/consul-agent.ts'
+import { agentOf } from '../control/agent-of.ts'
 import { MeshError } from '../core/errors.ts'
 import { PLANE_SERVICE } from '../plane/access/service-name.ts'
 import { hostsFrom } from './check-policy.ts'
@@ -62,7 +62,7 @@ function settings(request: ConsulPlaneRequest, { env, cwd }: World): ConsulPlane
   const { store, dir, port, host, advertise, admin = [], hosts, newAdminToken = false } = request
   return {
     store,
-    agent: agentOf(env),
+    agent: agentOf(readConfig({ service: PLANE_SERVICE, env: theirsIn(env) })),
     dir: dir === undefined ? undefined : resolve(cwd, dir),
     port,
     host,
@@ -73,23 +73,7 @@ function settings(request: ConsulPlaneRequest, { env, cwd }: World): ConsulPlane
   }
 }
 
-/** As the variables of Consul's own tools say; empty ones are none. */
-function agentOf(env: Env): ConsulAgentOptions {
-  const theirs = Object.entries(env).filter(([name]) => name.startsWith('CONSUL_'))
-  const config = readConfig({ service: PLANE_SERVICE, env: Object.fromEntries(theirs) })
-  return {
-    address: config.consulAddress,
-    token: config.consulToken || undefined,
-    tokenFile: config.consulTokenFile || undefined,
-    auth: config.consulAuth || undefined,
-    ssl: config.consulSsl,
-    sslVerify: config.consulSslVerify,
-    caFile: config.consulCaFile || undefined,
-    caPath: config.consulCaPath || undefined,
-    certFile: config.consulCertFile || undefined,
-    keyFile: config.consulKeyFile || undefined,
-    tlsServerName: config.consulServerName || undefined,
-    namespace: config.consulNamespace || undefined,
-    partition: config.consulPartition || undefined,
-  }
+/** The variables of Consul's own tools: those of a service say nothing about a plane. */
+function theirsIn(env: Env): Env {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('CONSUL_')))
 }

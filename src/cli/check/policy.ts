@@ -1,5 +1,7 @@
 import type { Config } from '../../config.ts'
-import { LastGood } from '../../control/last-good.ts'
+import { agentOf } from '../../control/agent-of.ts'
+import { isConsulPolicy } from '../../control/consul-policy-key.ts'
+import { type Found, LastGood } from '../../control/last-good.ts'
 import { nearest } from '../../control/nearest.ts'
 import { isMeshError } from '../../core/errors.ts'
 import { policyWire } from '../../core/plane-wire.ts'
@@ -7,7 +9,7 @@ import { compile } from '../../policy/compile.ts'
 import { createParser } from '../../policy/parse.ts'
 import { problemText } from '../../policy/problem.ts'
 import { policyPieces } from '../../stack.ts'
-import { readDocuments } from '../check-policy.ts'
+import { documentsAt } from '../explain/gather.ts'
 import type { LinkTarget, World } from '../world.ts'
 import { type Finding, fail, warn } from './finding.ts'
 import { checkKeepAlive } from './keep-alive.ts'
@@ -16,7 +18,7 @@ import { checkPolicyVersion } from './policy-version.ts'
 
 /** The policy this service would run with now: is it good, is it the newest, and does it keep connections too long. */
 export async function checkPolicyInForce(
-  config: Pick<Config, 'policy' | 'policyHosts'>,
+  config: Config,
   kept: KeptState,
   target: LinkTarget | undefined,
   world: World,
@@ -26,10 +28,11 @@ export async function checkPolicyInForce(
   const version = target === undefined ? undefined : checkPolicyVersion(kept.policy?.policy.sequence, newest)
   if (version !== undefined) findings.push(version)
   const encoder = new TextEncoder()
+  const written = typeof config.policy === 'string' ? config.policy : ''
   const documents =
-    typeof config.policy === 'string' && config.policy !== ''
-      ? await readDocuments([config.policy])
-      : new Map((kept.policy?.policy.documents ?? []).map(({ name, text }) => [name, encoder.encode(text)]))
+    written === ''
+      ? new Map((kept.policy?.policy.documents ?? []).map(({ name, text }) => [name, encoder.encode(text)]))
+      : await writtenAt(written, config, world)
   const parse = createParser({ pieces: policyPieces, allowedHosts: config.policyHosts, nearest })
   const update = new LastGood(parse).take(documents)
   for (const problem of update.problems)
@@ -38,6 +41,15 @@ export async function checkPolicyInForce(
     )
   findings.push(checkKeepAlive(compile(update.documents, policyPieces, { version: update.version }).snapshot))
   return findings
+}
+
+async function writtenAt(where: string, config: Config, world: World): Promise<ReadonlyMap<string, Found>> {
+  const link = isConsulPolicy(where) ? world.openConsul(agentOf(config)) : undefined
+  try {
+    return await documentsAt(where, config, link)
+  } finally {
+    await link?.close()
+  }
 }
 
 async function newestOf(target: LinkTarget, world: World, findings: Finding[]): Promise<number | undefined> {
