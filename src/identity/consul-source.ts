@@ -79,7 +79,7 @@ export class ConsulIdentitySource implements IdentitySource {
     this.#problems = new Problems(log)
     this.#kept = new Kept({ service, store, keys: stateKeys ?? true, from: CONSUL.name, log })
     this.#trust = new TrustKeeper({
-      feed: consulTrust({ link, clock, random }),
+      feed: consulTrust({ link, clock, wall, random }),
       origin: CONSUL,
       wall,
       kept: this.#kept,

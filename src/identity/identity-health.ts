@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readCertificate } from './certificate.ts'
+import { stillRooted } from './rooted.ts'
 import type { Credentials, SourceHealth, Trust } from './source.ts'
 
 const DAY_MS = 86_400_000
@@ -36,9 +37,14 @@ export function certificateLevels(
 ): CertificateLevel[] {
   const roots = trust?.bundle.roots ?? []
   const isRoot = (der: Uint8Array): boolean => roots.some((root) => Buffer.compare(root, der) === 0)
-  const chain = (credentials?.chain ?? []).filter((der, index) => index === 0 || !isRoot(der))
+  const [leaf, ...rest] = credentials?.chain ?? []
+  const above = rest.filter((der) => !isRoot(der)).flatMap((der) => levelOf(der, 'intermediate', wallMs))
+  const over = above.some(({ daysLeft }) => daysLeft < 0)
+  // Consul sends the cross-signed intermediate of a rotation along for as long as the new root signs; it lives a week.
+  const spare = over && leaf !== undefined && stillRooted([leaf], roots, wallMs)
   return [
-    ...chain.flatMap((der, index) => levelOf(der, index === 0 ? 'leaf' : 'intermediate', wallMs)),
+    ...(leaf === undefined ? [] : levelOf(leaf, 'leaf', wallMs)),
+    ...(spare ? above.filter(({ daysLeft }) => daysLeft >= 0) : above),
     ...roots.flatMap((der) => levelOf(der, 'root', wallMs)),
   ]
 }

@@ -22,7 +22,7 @@ const answer = (roots: unknown, more: object = {}) => ({
 
 function refused(body: unknown, words: RegExp): void {
   assert.throws(
-    () => trustOfRoots(body),
+    () => trustOfRoots(body, Date.now()),
     (error: unknown) => {
       assert.ok(isMeshError(error) && error.code === 'TULLE_CONSUL', String(error))
       assert.match(error.message, words)
@@ -33,12 +33,14 @@ function refused(body: unknown, words: RegExp): void {
 
 test('every root that is listed is believed, active or not; intermediates are not', () => {
   const intermediate = pemOf('CERTIFICATE', below.certificate)
-  const wire = trustOfRoots(
+  const { wire, againMs } = trustOfRoots(
     answer([
       listed(one, { Active: true, IntermediateCerts: [intermediate], PrivateKeyBits: 256 }),
       listed(two, { Active: false, IntermediateCerts: null, RotatedOutAt: '2026-11-21T11:55:34Z' }),
     ]),
+    Date.now(),
   )
+  assert.equal(againMs, undefined)
   const bundle = readBundle(wire.bundle, trustDomain)
   assert.ok(!isMeshError(bundle))
   assert.deepEqual(
@@ -57,7 +59,7 @@ test('an answer with anything wrong in what is read is refused whole, and what i
   refused(answer([listed(one), { RootCert: 'no PEM' }]), /Roots\.1\.RootCert: there is no PEM/)
   refused(answer([listed(one)], { TrustDomain: '' }), /TrustDomain: its trust domain is empty/)
   refused(answer([listed(one)], { TrustDomain: 'A.consul' }), /TrustDomain: /)
-  assert.ok(trustOfRoots(answer([listed(one, { New: { er: 1 } })], { Future: [] })))
+  assert.ok(trustOfRoots(answer([listed(one, { New: { er: 1 } })], { Future: [] }), Date.now()))
 })
 
 test('FAULTS 26: whatever JSON the agent answers, it is taken or refused with a reason', () => {
@@ -69,7 +71,7 @@ test('FAULTS 26: whatever JSON the agent answers, it is taken or refused with a 
       ),
       (body) => {
         try {
-          trustOfRoots(body)
+          trustOfRoots(body, Date.now())
         } catch (error) {
           assert.ok(isMeshError(error), String(error))
         }
@@ -77,4 +79,18 @@ test('FAULTS 26: whatever JSON the agent answers, it is taken or refused with a 
     ),
     { numRuns: 2000 },
   )
+})
+
+test('FAULTS 40: a root that begins in a moment by our clock waits for it, unless there is no other', () => {
+  const nowMs = Math.floor(Date.now() / 1000) * 1000
+  const begun = TestCa.create({ trustDomain })
+  // A CA of the kit begins a day ago.
+  const soon = TestCa.create({ trustDomain, wall: () => nowMs + 86_400_000 + 10_000 })
+  const rootsAt = (wallMs: number, ...cas: TestCa[]) => {
+    const { wire, againMs } = trustOfRoots(answer(cas.map((ca) => listed(ca))), wallMs)
+    return [wire.bundle === cas.map(({ rootPem }) => rootPem).join(''), againMs]
+  }
+  assert.deepEqual(rootsAt(nowMs, soon, begun), [false, nowMs + 10_000])
+  assert.deepEqual(rootsAt(nowMs + 10_000, soon, begun), [true, undefined])
+  assert.deepEqual(rootsAt(nowMs, soon), [true, undefined], 'none at all would be no better')
 })

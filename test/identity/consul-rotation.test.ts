@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { ConsulAnswer, ConsulLink, ConsulRequest } from '../../src/core/consul.ts'
 import { MeshError } from '../../src/core/errors.ts'
 import { readCertificate } from '../../src/identity/certificate.ts'
+import type { TestCa } from '../kit/certificates.ts'
 import { type ConnectActor, ConnectStage } from '../kit/connect-stage.ts'
 import { handshake } from '../kit/handshake.ts'
 import { HOUR } from '../kit/identity-stage.ts'
@@ -137,6 +138,25 @@ for (const subject of [undefined, 'Consul CA'] as const)
     for (const { actor } of peers.values()) assert.ok(!actor.changes.includes('trust'))
     for (const stage of stages) await stage.close()
   })
+
+test('a cross-signed intermediate that is over, as Consul’s are after a week, harms nobody and is no alarm', async () => {
+  const stage = new ConnectStage({ beginMs: Date.now() })
+  const [old] = stage.agent.roots as [TestCa]
+  stage.agent.rotate()
+  stage.agent.extra = [stage.agent.ca.crossSignedBy(old, { lifetimeMs: -HOUR })]
+  const [a, b] = [stage.actor('a'), stage.actor('b')]
+  await a.start()
+  await b.start()
+  assert.equal(stage.agent.leaf('a').chain.length, 2)
+  assert.equal(await handshake(a.identity, b.identity), undefined)
+  const { levels, problem } = a.identity.health()
+  assert.deepEqual(
+    levels.map(({ level }) => level),
+    ['leaf', 'root', 'root'],
+  )
+  assert.equal(problem, undefined)
+  await stage.close()
+})
 
 test('FAULTS 38: a peer that was judged before a rotation is good after it, and until its own root is gone', async () => {
   const stage = new ConnectStage({ beginMs: Date.now() - HOUR })

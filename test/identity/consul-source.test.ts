@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { ConsulRefusal } from '../../src/core/consul.ts'
 import { isMeshError } from '../../src/core/errors.ts'
+import { TestCa } from '../kit/certificates.ts'
 import { TRUST_DOMAIN } from '../kit/connect-ca.ts'
 import { type ConnectActor, ConnectStage } from '../kit/connect-stage.ts'
 import { DAY, HOUR, MemoryStore, MINUTE, settled } from '../kit/identity-stage.ts'
@@ -204,6 +205,21 @@ test('FAULTS 40: our clock may be some minutes late, as Consul backdates by one 
   const orders = stage.actor()
   await orders.start()
   assert.equal(orders.identity.id, ID)
+})
+
+test('FAULTS 40: a root that begins in ten seconds by our clock is believed from then on', async () => {
+  stage = new ConnectStage()
+  const soon = TestCa.create({ trustDomain: TRUST_DOMAIN, wall: () => stage.wall() + DAY + 10_000 })
+  const RootCert = soon.rootPem
+  stage.agent.twistRoots = (body) => ({ ...body, Roots: [{ RootCert }, ...(body.Roots as object[])] })
+  const orders = stage.actor()
+  await orders.start()
+  assert.equal(orders.identity.roots?.length, 1)
+  await stage.pass(9000, 1000)
+  assert.equal(orders.identity.roots?.length, 1)
+  await stage.pass(2000, 1000)
+  assert.equal(orders.identity.roots?.length, 2)
+  assert.deepEqual(orders.changes, ['renewed', 'renewed'])
 })
 
 test('the cluster is made anew: its other trust domain is refused and both are named, until a restart', async () => {

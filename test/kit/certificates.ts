@@ -125,11 +125,11 @@ export class TestCa {
   }
 
   /** This CA's name and key, signed by another: for peers that know only the other. DER. */
-  crossSignedBy(other: TestCa): Uint8Array {
+  crossSignedBy(other: TestCa, options: Pick<CaOptions, 'lifetimeMs'> = {}): Uint8Array {
     const facts = readCertificate(this.certificate)
     if (typeof facts === 'string') throw new Error(facts)
     const content = caContent(
-      { trustDomain: this.trustDomain, wall: this.#wall },
+      { trustDomain: this.trustDomain, wall: this.#wall, ...options },
       new X509Certificate(this.certificate).publicKey,
     )
     return issueCertificate({ ...content, subject: facts.subject }, other)
