@@ -1,19 +1,14 @@
 import type { Destination } from './entry.ts'
 import type { Told } from './not-honoured.ts'
 
-/** Envoy's names of conditions, as tulle calls them. */
+/** Statuses of gRPC that Envoy can retry on; policy writes them the same way. */
+const GRPC = ['cancelled', 'deadline-exceeded', 'internal', 'resource-exhausted', 'unavailable']
+/** Envoy's names of conditions, as policy writes them. */
 const CONDITIONS: ReadonlyMap<string, string> = new Map([
-  ['5xx', '5xx'],
-  ['gateway-error', 'gateway-error'],
-  ['reset', 'reset'],
-  ['connect-failure', 'connect-failure'],
-  ['refused-stream', 'refused-stream'],
+  ...[...GRPC, '5xx', 'gateway-error', 'reset', 'connect-failure', 'refused-stream'].map(
+    (name): [string, string] => [name, name],
+  ),
   ['envoy-ratelimited', 'rate-limited'],
-  ['cancelled', 'CANCELLED'],
-  ['deadline-exceeded', 'DEADLINE_EXCEEDED'],
-  ['internal', 'INTERNAL'],
-  ['resource-exhausted', 'RESOURCE_EXHAUSTED'],
-  ['unavailable', 'UNAVAILABLE'],
 ])
 const GATEWAY = [502, 503, 504]
 const MAX_RETRIES = 10

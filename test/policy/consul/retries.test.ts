@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { readEntry } from '../../../src/policy/consul/entry.ts'
 import { type NotHonoured, Told } from '../../../src/policy/consul/not-honoured.ts'
 import { retryOf } from '../../../src/policy/consul/retries.ts'
+import { routeRetrySchema } from '../../../src/resilience/retry-policy.ts'
 
 function read(destination: object): readonly [object | undefined, readonly string[]] {
   const { entry } = readEntry('service-router', { Name: 'orders', Routes: [{ Destination: destination }] })
@@ -37,11 +38,13 @@ test('what a destination says of retries, and what of it no condition stands for
         NumRetries: 2,
         RetryOn: ['reset', 'envoy-ratelimited', 'unavailable', 'retriable-4xx', 'constructor'],
       },
-      { limit: 2, retryOn: ['reset', 'rate-limited', 'UNAVAILABLE'] },
+      { limit: 2, retryOn: ['reset', 'rate-limited', 'unavailable'] },
       ['D.RetryOn: retriable-4xx is no condition here', 'D.RetryOn: constructor is no condition here'],
     ],
     [{ NumRetries: 50 }, { limit: 10 }, ['D.NumRetries: 10 at most']],
   ]
-  for (const [destination, retry, told] of table)
+  for (const [destination, retry, told] of table) {
     assert.deepEqual(read(destination), [retry, told], JSON.stringify(destination))
+    assert(retry === undefined || routeRetrySchema.safeParse(retry).success, JSON.stringify(retry))
+  }
 })
