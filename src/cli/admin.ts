@@ -19,6 +19,9 @@ export function asAdmin(command: Command): Command {
     .option('--json', 'print JSON instead of lines')
 }
 
+/** How long a plane may take to write, in milliseconds: one that keeps its state in Consul waits for an election there. */
+export const WRITE_MS = 20_000
+
 export type Ask = <T>(answer: ZodType<T>, request: Omit<PlaneRequest, 'auth'>) => Promise<T>
 
 /** Asks the plane with the admin token, and hangs up. @throws {MeshError} TULLE_CONFIG, TULLE_PLANE, TULLE_PLANE_REFUSED */

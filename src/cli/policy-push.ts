@@ -4,7 +4,7 @@ import { MeshError } from '../core/errors.ts'
 import { PlaneRefusal } from '../core/plane.ts'
 import { type Problem, problemText } from '../policy/problem.ts'
 import { policyPieces } from '../stack.ts'
-import { type AdminOptions, asAdmin, withPlane } from './admin.ts'
+import { type AdminOptions, asAdmin, WRITE_MS, withPlane } from './admin.ts'
 import { problemsWire, sequenceWire } from './admin-wire.ts'
 import { checkDocuments, hostsFrom, readDocuments } from './check-policy.ts'
 import { Failed, type Io } from './io.ts'
@@ -62,7 +62,7 @@ export function registerPolicyPush(policy: Command, io: Io, world: World): void 
         ...(options.expected === undefined ? {} : { expected: options.expected }),
       }
       const done = await withPlane(options, world, (ask) =>
-        ask(sequenceWire, { method: 'POST', path: '/v1/policy', body }),
+        ask(sequenceWire, { method: 'POST', path: '/v1/policy', body, waitMs: WRITE_MS }),
       ).catch((error: unknown) => {
         const problems = problemsOf(error)
         if (problems.length === 0) throw error

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff'
 import { MeshError } from '../core/errors.ts'
-import { type AdminOptions, type Ask, asAdmin, withPlane } from './admin.ts'
+import { type AdminOptions, type Ask, asAdmin, WRITE_MS, withPlane } from './admin.ts'
 import { sequenceWire, type VersionWire, versionsWire, versionWire } from './admin-wire.ts'
 import type { Io } from './io.ts'
 import { sequence } from './policy-push.ts'
@@ -100,7 +100,7 @@ export function registerPolicyVersions(policy: Command, io: Io, world: World): v
     .action(async (to: number, options: RollbackOptions) => {
       const body = { to, message: options.message, author: options.author ?? world.author }
       const done = await withPlane(options, world, (ask) =>
-        ask(sequenceWire, { method: 'POST', path: '/v1/policy/rollback', body }),
+        ask(sequenceWire, { method: 'POST', path: '/v1/policy/rollback', body, waitMs: WRITE_MS }),
       )
       if (options.json) json(done)
       else io.out(`version ${done.sequence} has the documents of version ${to}\n`)
