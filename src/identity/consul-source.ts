@@ -98,6 +98,9 @@ export class ConsulIdentitySource implements IdentitySource {
 
   async start(onHolding: (holding: Holding) => void, signal: AbortSignal): Promise<void> {
     this.#onHolding = onHolding
+    // Of a start before this one: what comes now is told anew, the same though it be.
+    this.#held = undefined
+    this.#offered = undefined
     this.#left = await this.#leftover()
     signal.throwIfAborted()
     try {

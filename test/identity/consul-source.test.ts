@@ -368,6 +368,20 @@ test('a start that is broken off leaves nothing behind', async () => {
   assert.equal(stage.clock.armed, 0)
 })
 
+test('a source that was closed starts anew, also where the agent has the same certificate still', async () => {
+  stage = new ConnectStage()
+  const { identity, source, changes, start } = stage.actor()
+  await start()
+  await identity.close()
+  const asked = stage.agent.requests.length
+  await start()
+  assert.equal(identity.refusal(), undefined)
+  assert.ok(stage.agent.requests.length > asked)
+  assert.equal(source.health().from, 'consul')
+  assert.equal(identity.health().problem, undefined)
+  assert.ok(changes.length > 0)
+})
+
 test('a token without the right is refused at once, with the rule that it takes', async () => {
   stage = new ConnectStage()
   stage.agent.refusal = new ConsulRefusal(
