@@ -13,6 +13,10 @@ class Registry {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
   }
+  readonly sought: string[] = []
+  seek(name: string): void {
+    this.sought.push(name)
+  }
   learn(name: string): void {
     this.names.push(name)
     for (const listener of [...this.listeners]) listener()
@@ -44,6 +48,15 @@ test('a call to a service that is about to be known goes on the moment it is', a
   assert.deepEqual(told, ['go on'])
   assert.equal(registry.listeners.size, 0)
   assert.equal(clock.armed, 0)
+})
+
+test('the registry hears what is waited for: a name of another datacenter it finds out only then', async () => {
+  const { clock, registry, ask } = stage()
+  ask('orders.dc2')
+  assert.deepEqual(registry.sought, ['orders.dc2'])
+  clock.advance(1000)
+  ask('orders.dc2')
+  assert.equal(registry.sought.length, 1, 'no more often than it is waited for')
 })
 
 test('a misspelt name is waited for once in half a minute, for a second', async () => {

@@ -8,6 +8,8 @@ import { sorted } from './sorted.ts'
 export interface JudgedAnswer {
   /** In the order of the answer. */
   readonly entries: readonly Judged[]
+  /** The same by node and id, for the next answer to be compared with. */
+  readonly registrations: ReadonlyMap<string, Judged>
   /** Those to be called, by address and port. */
   readonly set: EndpointSet
   /**
@@ -22,7 +24,12 @@ const MAX_ENTRIES = 50_000
 /** How long judging goes on before others get their turn, in milliseconds, and after how many entries it looks. */
 const SLICE_MS = 2
 const LOOK_EVERY = 16
-const NOTHING: JudgedAnswer = { entries: [], set: { endpoints: [] }, panic: false }
+const NOTHING: JudgedAnswer = {
+  entries: [],
+  registrations: new Map(),
+  set: { endpoints: [] },
+  panic: false,
+}
 
 /**
  * Throws TULLE_CONSUL for an answer with any mistake: wrong types, a port that is none, one registration twice. Lets the
@@ -41,10 +48,9 @@ export async function judgeAnswer(
   if (!Array.isArray(body)) throw wrong('', 'no list')
   if (body.length > MAX_ENTRIES) throw wrong('', `more than ${MAX_ENTRIES} instances`)
   const { now } = context
-  const known = new Known(before.entries)
   let sinceMs = now()
   const entries: Judged[] = []
-  const registrations = new Set<string>()
+  const registrations = new Map<string, Judged>()
   const byId = new Map<string, Judged>()
   const spares = new Map<string, Judged>()
   for (let index = 0; index < body.length; index += 1) {
@@ -55,14 +61,14 @@ export async function judgeAnswer(
     }
     const given: unknown = body[index]
     const one =
-      (given instanceof Judged ? given : known.find(given, index)) ??
+      (given instanceof Judged ? given : find(before, given, index)) ??
       judge(given, context, (path, what) =>
         wrong(`[${index}]${path.map((key) => `.${String(key)}`).join('')}: `, what),
       )
     const registration = registrationOf(one.node.Node, one.service.ID)
     if (registrations.has(registration))
       throw wrong(`[${index}].Service.ID: `, `${one.service.ID} is there twice on ${one.node.Node}`)
-    registrations.add(registration)
+    registrations.set(registration, one)
     entries.push(one)
     const among = one.spec !== undefined ? byId : one.spare !== undefined ? spares : undefined
     const other = among?.get(one.id)
@@ -73,39 +79,26 @@ export async function judgeAnswer(
   signal?.throwIfAborted()
   const last = before.set.endpoints
   const same = specs.length === last.length && specs.every((spec, index) => spec === last[index])
-  return { entries, set: same ? before.set : { endpoints: specs }, panic }
+  return { entries, registrations, set: same ? before.set : { endpoints: specs }, panic }
 }
 
 /**
  * What is kept of each entry while an answer comes: what was judged before, or what there is to judge. For
  * `ConsulRequest.eachItem`, one for each answer.
  */
-export function entryReader({ entries }: JudgedAnswer = NOTHING): (given: unknown) => unknown {
-  const known = new Known(entries)
+export function entryReader(before: JudgedAnswer = NOTHING): (given: unknown) => unknown {
   let index = 0
-  return (given) => known.find(given, index++) ?? readPart(given)
+  return (given) => find(before, given, index++) ?? readPart(given)
 }
 
 /** What was judged last, mostly found where it stood then. */
-class Known {
-  readonly #entries: readonly Judged[]
-  #byRegistration: Map<string, Judged> | undefined
-
-  constructor(entries: readonly Judged[]) {
-    this.#entries = entries
-  }
-
-  find(given: unknown, index: number): Judged | undefined {
-    if (this.#entries.length === 0) return undefined
-    const here = this.#entries[index]
-    if (says(given, here)) return here
-    const { Node, Service } = (given ?? {}) as { Node?: { Node?: unknown }; Service?: { ID?: unknown } }
-    this.#byRegistration ??= new Map(
-      this.#entries.map((one) => [registrationOf(one.node.Node, one.service.ID), one]),
-    )
-    const there = this.#byRegistration.get(registrationOf(Node?.Node, Service?.ID))
-    return says(given, there) ? there : undefined
-  }
+function find({ entries, registrations }: JudgedAnswer, given: unknown, index: number): Judged | undefined {
+  if (entries.length === 0) return undefined
+  const here = entries[index]
+  if (says(given, here)) return here
+  const { Node, Service } = (given ?? {}) as { Node?: { Node?: unknown }; Service?: { ID?: unknown } }
+  const there = registrations.get(registrationOf(Node?.Node, Service?.ID))
+  return says(given, there) ? there : undefined
 }
 
 const registrationOf = (node: unknown, id: unknown): string => `${String(node)}\n${String(id)}`

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { z } from 'zod'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger } from '../core/ports.ts'
@@ -77,7 +78,7 @@ export class KeptEndpoints<S> {
       this.#services = { ...services }
       this.#wrote = digestOf(bytes)
       this.#written = services
-      this.#said = digestOf(new TextEncoder().encode(JSON.stringify({ services, known })))
+      this.#said = digestOf(JSON.stringify({ services, known }))
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
       this.#log.error(`the endpoints kept in ${this.#store?.place} are not used: ${why}`)
@@ -112,11 +113,15 @@ export class KeptEndpoints<S> {
   }
 
   async #write(store: StateStore, pending: KeptContent, savedMs: number): Promise<void> {
-    const said = digestOf(new TextEncoder().encode(await jsonText(pending)))
+    const text = await jsonText(pending)
+    await turnAfter(text)
+    const said = digestOf(text)
     if (said === this.#said) return
     this.#said = said
     const services = { ...(await this.#others(store, pending)), ...pending.services }
-    const bytes = new TextEncoder().encode(await jsonText({ savedMs, ...pending, services }))
+    const whole = await jsonText({ savedMs, ...pending, services })
+    await turnAfter(whole)
+    const bytes = new TextEncoder().encode(whole)
     await store.write(this.#format.file, bytes)
     this.#wrote = digestOf(bytes)
     this.#written = services
@@ -145,10 +150,15 @@ export class KeptEndpoints<S> {
   }
 }
 
+/** Each step takes a millisecond for a megabyte: others get their turn in between. */
+async function turnAfter({ length }: string): Promise<void> {
+  if (length > 200_000) await nextTurn()
+}
+
 function contentOf(bytes: Uint8Array): z.infer<typeof keptWire> {
   return keptWire.parse(JSON.parse(new TextDecoder().decode(bytes)))
 }
 
-function digestOf(bytes: Uint8Array): string {
+function digestOf(bytes: Uint8Array | string): string {
   return createHash('sha1').update(bytes).digest('base64')
 }

@@ -23,6 +23,10 @@ class Registry implements Source {
     this.#listeners.push(listener)
     return () => {}
   }
+  readonly sought: string[] = []
+  seek(name: string): void {
+    this.sought.push(name)
+  }
   learn(): void {
     for (const listener of this.#listeners) listener()
   }
@@ -56,4 +60,10 @@ test('names of both are known once, and closing closes both', async () => {
   assert.deepEqual(source.known(), ['orders', 'stock', 'billing'], 'a service without instances is still one')
   await source.close()
   assert.equal(registry.closed, true)
+})
+
+test('what somebody looks for is sought in the registry', () => {
+  const registry = new Registry()
+  new LocalFirst(local(), registry).seek('orders.dc2')
+  assert.deepEqual(registry.sought, ['orders.dc2'])
 })

@@ -41,6 +41,18 @@ test('mesh names mean their service, in any case, with any suffix, over http and
     assert.equal(meaning(url), 'orders', url)
 })
 
+test('a service of another datacenter, where discovery knows it, is called by its name and that of the datacenter', () => {
+  const known = compile([], PIECES, { version: 'v1', knownServices: ['orders', 'orders.dc2'] }).snapshot
+  const service = (host: string) => {
+    const resolved = resolveName(known, SUFFIXES, 'http:', host, '')
+    return resolved !== undefined && 'plan' in resolved ? resolved.plan.service : resolved?.error.code
+  }
+  assert.equal(service('orders.dc2.mesh'), 'orders.dc2')
+  assert.equal(service('Orders.DC2.mesh.internal'), 'orders.dc2')
+  assert.equal(service('orders.mesh'), 'orders')
+  assert.equal(service('orders.dc3.mesh'), 'TULLE_UNKNOWN_SERVICE')
+})
+
 test('a port on a mesh name is a mistake that says so', () => {
   assert.equal(meaning('http://orders.mesh:8080/'), 'TULLE_BAD_NAME')
   assert.equal(meaning('https://orders.mesh:80/'), 'TULLE_BAD_NAME')
