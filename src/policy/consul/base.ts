@@ -53,6 +53,8 @@ class Base {
   readonly #options: ConsulBaseOptions
   readonly #tell: (kind: string, name: string) => Told
   readonly #proxies: readonly Sourced[]
+  /** Of what has no override of its own, by protocol: thousands of services say the same. */
+  readonly #usual = new Map<string, readonly Sourced[]>()
 
   constructor(entries: Entries, options: ConsulBaseOptions, tell: (kind: string, name: string) => Told) {
     this.#entries = entries
@@ -114,13 +116,18 @@ class Base {
     if (own === undefined) return []
     const told = this.#tell('service-defaults', self)
     const protocol = protocolOf(service ?? '', this.#entries)
-    const index = own.Overrides.findIndex(({ Name }) => Name === service)
-    const override = service === undefined ? undefined : own.Overrides[index]
-    const at = `UpstreamConfig.Overrides[${index}].`
-    return [
-      own.Defaults && upstreamLevel(own.Defaults, protocol, pieces, told, 'UpstreamConfig.Defaults.'),
-      override && upstreamLevel(override, protocol, pieces, told, at),
-    ].filter((level) => level !== undefined)
+    let usual = this.#usual.get(protocol)
+    if (usual === undefined) {
+      const at = 'UpstreamConfig.Defaults.'
+      const level = own.Defaults && upstreamLevel(own.Defaults, protocol, pieces, told, at)
+      usual = level === undefined ? [] : [level]
+      this.#usual.set(protocol, usual)
+    }
+    const index = service === undefined ? -1 : own.Overrides.findIndex(({ Name }) => Name === service)
+    const override = own.Overrides[index]
+    if (override === undefined) return usual
+    const level = upstreamLevel(override, protocol, pieces, told, `UpstreamConfig.Overrides[${index}].`)
+    return level === undefined ? usual : [...usual, level]
   }
 }
 
