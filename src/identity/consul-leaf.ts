@@ -47,10 +47,11 @@ function keyOf(pem: string): KeyObject {
 
 /**
  * Each certificate behind the one it issued (RFC 8446, 4.4.2), what issued none of them last: in a secondary datacenter
- * Consul appends every new intermediate behind the older ones, and signs with the last.
+ * Consul appends every new intermediate behind the older ones, and signs with the last. Some stand there twice.
  */
 function inOrder([leaf, ...rest]: readonly Uint8Array[]): Uint8Array[] {
-  const waiting = rest.map((der) => ({ der, certificate: opened(der) }))
+  const once = rest.filter((der, at) => rest.findIndex((other) => Buffer.compare(other, der) === 0) === at)
+  const waiting = once.map((der) => ({ der, certificate: opened(der) }))
   const ordered = [leaf!]
   for (let below = opened(leaf!); below !== undefined; ) {
     const issued = below

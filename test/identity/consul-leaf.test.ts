@@ -25,7 +25,10 @@ test('the whole chain is taken, each behind the one it issued, though a secondar
   const next = TestCa.create({ trustDomain })
   const cross = root.crossSignedBy(next)
   const svid = newer.issue({ service: 'orders', trustDomain })
-  const leaf = readLeaf(answer(svid, [svid.der, older.certificate, cross, newer.certificate]), 'orders')
+  const leaf = readLeaf(
+    answer(svid, [svid.der, older.certificate, cross, older.certificate, newer.certificate]),
+    'orders',
+  )
   const names = new Map([
     [svid.der, 'leaf'],
     [older.certificate, 'older'],
