@@ -60,6 +60,7 @@ test('each key of the policy document has one owner', () => {
     'breaker',
     'connect',
     'limit',
+    'lookup',
     'mtls',
     'outlier',
     'retry',

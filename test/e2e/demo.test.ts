@@ -72,11 +72,29 @@ test('the demo plays without a plane', async (t) => {
   await plays(t, ['bad-policy'], '--no-plane')
 })
 
-test('a demo that is interrupted ends, and leaves nothing behind', async (t) => {
-  const { child, nothingIsLeft } = demo(t, ['--scene', 'rotation'])
-  const exit = once(child, 'exit')
-  for await (const chunk of child.stdout.setEncoding('utf8')) if (/they serve/.test(chunk)) break
-  child.kill('SIGINT')
-  assert.deepEqual(await exit, [130, null])
-  nothingIsLeft()
+test('the demo plays on Consul: an intention, an agent that is away, and the leader killed without a failed call', async (t) => {
+  const { scenes } = await plays(
+    t,
+    ['balanced', 'bad-policy', 'forbidden', 'agent-down', 'leader'],
+    '--consul',
+  )
+  const shown = new Map(scenes.map((scene) => [scene.name, scene.shown]))
+  assert.match(
+    shown.get('bad-policy')!,
+    /services\.orders\.retry\.limit: .*consul:\/\/demo\/policy\/orders\.yaml:\d+:\d+/,
+  )
+  assert.match(shown.get('leader')!, /took over after .*; no call failed/)
 })
+
+for (const args of [
+  ['--scene', 'rotation'],
+  ['--consul', '--scene', 'ca-rotated'],
+])
+  test(`a demo that is interrupted ends, and leaves nothing behind: ${args.join(' ')}`, async (t) => {
+    const { child, nothingIsLeft } = demo(t, args)
+    const exit = once(child, 'exit')
+    for await (const chunk of child.stdout.setEncoding('utf8')) if (/they serve/.test(chunk)) break
+    child.kill('SIGINT')
+    assert.deepEqual(await exit, [130, null])
+    nothingIsLeft()
+  })

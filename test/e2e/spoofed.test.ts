@@ -25,7 +25,12 @@ const tell: RequestListener = (req, res) =>
     }),
   )
 interface Told {
-  readonly peer: { readonly id?: string; readonly service?: string; readonly address?: string }
+  readonly peer: {
+    readonly id?: string
+    readonly service?: string
+    readonly address?: string
+    readonly public?: true
+  }
   readonly names: readonly string[]
 }
 const demandClean = ({ names }: Told): void =>
@@ -68,7 +73,7 @@ test('FAULTS 46: what a caller says of its identity is dropped before the applic
   assert.equal(outside.status, 200)
   const told = JSON.parse(outside.body.toString()) as Told
   demandClean(told)
-  assert.deepEqual(told.peer, { address: '127.0.0.1' })
+  assert.deepEqual(told.peer, { address: '127.0.0.1', public: true })
 
   const refused = await rawExchange(strict.port, get('/', ...lies))
   assert.equal(refused.status, 426)

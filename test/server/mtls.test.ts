@@ -296,7 +296,10 @@ test('FAULTS 46: at a public door nobody speaks for the mesh, and a peer is an a
     )
     assert.equal(answer.status, 200)
     const [{ peer, deadline, previousAttempts }] = requests as [MeshRequest]
-    assert.deepEqual([peer, deadline, previousAttempts], [{ address: '127.0.0.1' }, undefined, 0])
+    assert.deepEqual(
+      [peer, deadline, previousAttempts],
+      [{ address: '127.0.0.1', public: true }, undefined, 0],
+    )
     assert.equal(harness.seen[0]?.call.ambient.baggage, undefined)
     assert.equal(server.url, `http://127.0.0.1:${port}`)
     assert.equal([...harness.servers][0]?.listener?.mtls, 'disable')

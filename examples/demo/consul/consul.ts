@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { type Agent, type Cluster, startCluster } from '../../../test/kit/consul/agent.ts'
 import { check, until } from '../wait.ts'
 
@@ -71,8 +72,13 @@ export class Consul {
     for (const agent of this.#cluster.agents) if (!agent.running) await agent.start()
   }
 
+  /** Ends the agents without waiting: for exits of the runner. */
   killNow(): void {
-    for (const agent of this.#cluster.agents) if (agent.running) process.kill(agent.pid, 'SIGKILL')
+    for (const agent of this.#cluster.agents) {
+      if (agent.running) process.kill(agent.pid, 'SIGKILL')
+      // A process that is being killed may still write a file.
+      rmSync(agent.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 })
+    }
   }
 
   async stop(): Promise<void> {
