@@ -49,7 +49,8 @@ const MAX_LOGGED = 20
 export class ConsulEntries implements Part {
   readonly name = 'consul-entries'
   readonly #options: ConsulEntriesOptions
-  readonly #kinds: readonly ConsulKind<EntryKind>[]
+  /** Of the latest start: one that failed may be tried again. */
+  #kinds: readonly ConsulKind<EntryKind>[] = []
   readonly #restored = new Set<EntryKind>()
   readonly #listeners = new Set<(base: ConsulBase) => void>()
   readonly #told = new Set<string>()
@@ -62,13 +63,7 @@ export class ConsulEntries implements Part {
   #saving: Promise<void> = Promise.resolve()
 
   constructor(options: ConsulEntriesOptions) {
-    const { link, clock, random } = options
     this.#options = options
-    const onChange = () => this.#changed()
-    const onHeard = () => {
-      this.#heardMs = clock.now()
-    }
-    this.#kinds = ENTRY_KINDS.map((kind) => new ConsulKind({ kind, link, clock, random, onChange, onHeard }))
     this.#base = this.#made()
   }
 
@@ -100,9 +95,12 @@ export class ConsulEntries implements Part {
 
   async start(signal: AbortSignal): Promise<void> {
     const { clock, startMs = 3000 } = this.#options
+    this.#closed = false
+    this.#begun = false
+    this.#kinds = this.#fresh()
     await this.#restore()
     signal.throwIfAborted()
-    if (this.#closed) throw new MeshError('TULLE_CLOSED', 'the entries are closed', { layer: 'policy' })
+    this.#throwIfClosed()
     await new Promise<void>((resolve) => {
       const disarm = clock.after(startMs, resolve)
       this.#settle = () => {
@@ -118,6 +116,7 @@ export class ConsulEntries implements Part {
     if (signal.aborted || missing !== undefined) await this.close()
     signal.throwIfAborted()
     if (missing !== undefined) throw this.#noStart(missing)
+    this.#throwIfClosed()
     this.#begun = true
     this.#remake()
     if (this.#kinds.some((kind) => !kind.heard))
@@ -130,8 +129,21 @@ export class ConsulEntries implements Part {
     this.#closed = true
     for (const kind of this.#kinds) kind.stop()
     this.#settle?.()
-    this.#listeners.clear()
     await this.#saving
+  }
+
+  #throwIfClosed(): void {
+    if (this.#closed) throw new MeshError('TULLE_CLOSED', 'the entries are closed', { layer: 'policy' })
+  }
+
+  #fresh(): readonly ConsulKind<EntryKind>[] {
+    const { link, clock, random } = this.#options
+    const onChange = () => this.#changed()
+    const onHeard = () => {
+      this.#heardMs = clock.now()
+    }
+    this.#restored.clear()
+    return ENTRY_KINDS.map((kind) => new ConsulKind({ kind, link, clock, random, onChange, onHeard }))
   }
 
   #changed(): void {
@@ -193,9 +205,8 @@ export class ConsulEntries implements Part {
       const kept = await readKeptConsulEntries(store)
       if (kept === undefined) return
       for (const kind of this.#kinds) {
-        const entries = kept.entries.get(kind.kind)
-        if (entries === undefined) continue
-        kind.restore(entries)
+        // What is not there is a kind that an older version of tulle did not read.
+        kind.restore(kept.entries.get(kind.kind) ?? [])
         this.#restored.add(kind.kind)
       }
       this.#heardMs = clock.now() - Math.max(0, wall() - kept.savedMs)

@@ -112,6 +112,9 @@ test('FAULTS 20: an agent that is away at the start is what the error names, unl
   for (const asked of [...first.link.asked]) await asked.fail()
   await first.later(3000)
   await outcome
+  await first.begin([redirect('old', 'orders')])
+  assert.deepEqual(first.lookups(), { old: { service: 'orders' } }, 'a start that failed may be tried again')
+  await first.entries.close()
   const good = world()
   await good.begin([redirect('old', 'orders')])
   await good.entries.close()
