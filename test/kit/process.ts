@@ -18,6 +18,8 @@ export interface ProcessOptions {
   /** A command to run Node under, such as `['ip', 'netns', 'exec', 'x']`. */
   readonly under?: readonly string[]
   readonly nodeArgs?: readonly string[]
+  /** Default the test's own. */
+  readonly cwd?: string
 }
 
 export interface Exit {
@@ -59,6 +61,7 @@ export async function startProcess(
     ...(options.args ?? []),
   ]
   const child = spawn(command as string, rest, {
+    cwd: options.cwd,
     env: { PATH: process.env.PATH ?? '', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
