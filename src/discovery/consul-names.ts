@@ -61,7 +61,12 @@ export class ConsulNames {
     if (remote === undefined || this.#remote.has(name) || this.#remote.size >= MAX_NAMES) return
     const { service, datacenter } = remote
     try {
-      if (!(await this.#list('/v1/catalog/datacenters')).has(datacenter)) return
+      const datacenters = await this.#list('/v1/catalog/datacenters')
+      if (!datacenters.has(datacenter)) {
+        const which = [...datacenters].sort().join(', ')
+        this.#options.log.warn(`${name}: Consul knows no datacenter ${datacenter}, but ${which}`)
+        return
+      }
       if (!(await this.#list('/v1/catalog/services', datacenter)).has(service) || this.#stopped) return
       this.#remote.add(name)
       this.#settle()
