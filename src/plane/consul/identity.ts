@@ -67,7 +67,13 @@ export class ConnectIdentity {
   get rootSha256(): string {
     const { roots, credentials } = this.#now
     const wallMs = this.#options.wall()
-    const root = roots.find((one) => stillRooted(credentials.chain, [one], wallMs)) ?? roots[0]!
+    const [leaf] = credentials.chain
+    // During a rotation what lies between leads to the old root as well, which will soon be gone.
+    const rests = (on: Uint8Array, chain: readonly Uint8Array[]): boolean => stillRooted(chain, [on], wallMs)
+    const root =
+      roots.find((one) => rests(one, [leaf!])) ??
+      roots.find((one) => rests(one, credentials.chain)) ??
+      roots[0]!
     return sha256Of(root)
   }
 
