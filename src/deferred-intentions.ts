@@ -3,7 +3,7 @@ import type {
   ConsulIntentionsOptions,
   ConsulIntentionsStatus,
 } from './control/consul-intentions.ts'
-import type { AccessRequest, Authorizer, Verdict } from './core/authorizer.ts'
+import type { AccessRequest, Authorizer, CompileRules, Verdict } from './core/authorizer.ts'
 import type { Part } from './core/ports.ts'
 
 const NOT_STARTED: Verdict = Object.freeze({ allowed: false, reason: 'the mesh has not been started' })
@@ -22,12 +22,14 @@ export class DeferredIntentions implements Part, Authorizer {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const [{ ConsulIntentions }, { compileIntentions }] = await Promise.all([
+    const [{ ConsulIntentions }, { compilePattern }, { compileIntentions }] = await Promise.all([
       import('./control/consul-intentions.ts'),
+      import('./control/linear-pattern.ts'),
       import('./security/intentions.ts'),
     ])
     signal.throwIfAborted()
-    this.#intentions = new ConsulIntentions({ ...this.#options, compile: compileIntentions })
+    const compile: CompileRules = (service, list) => compileIntentions(service, list, compilePattern)
+    this.#intentions = new ConsulIntentions({ ...this.#options, compile })
     await this.#intentions.start(signal)
   }
 

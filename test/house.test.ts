@@ -112,8 +112,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const INNER_PACKAGES = ['zod']
 const NAMED_EXCEPTIONS: Readonly<Record<string, readonly string[]>> = {
   'resilience/opossum.ts': ['opossum'],
-  // Rules of others bring regular expressions: an engine that takes linear time.
-  'security/pattern.ts': ['re2js'],
 }
 /** Optional peers and what is heavy to load, and the only files that may load them. */
 const OPTIONAL_PEERS: Readonly<Record<string, RegExp>> = {

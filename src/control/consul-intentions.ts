@@ -15,7 +15,7 @@ export interface ConsulIntentionsOptions {
   /** Our own name: the destination. */
   readonly service: string
   readonly link: Pick<ConsulLink, 'send' | 'address' | 'onReachable'>
-  /** `compileIntentions` of the security room. */
+  /** What makes rules of intentions. */
   readonly compile: CompileRules
   /** Where the last good intentions are kept; undefined: nowhere. */
   readonly store?: StateStore | undefined

@@ -274,8 +274,7 @@ export class ConsulIdentitySource implements IdentitySource {
     if (held === undefined) return
     // A new leaf was told with the new roots, as one.
     if (held === before) this.#tell()
-    const { roots } = this.#trust.current!.bundle
-    this.#guard.rooted(stillRooted(held.chain, roots, this.#options.wall()))
+    this.#guard.rooted(stillRooted(held.chain, this.#trust.current!.bundle.roots, this.#options.wall()))
   }
 
   #tell(): void {

@@ -1,6 +1,6 @@
+import type { CompilePattern } from '../core/authorizer.ts'
 import { type HeaderWire, said } from './intention-wire.ts'
 import { NotUnderstood } from './not-understood.ts'
-import { compilePattern } from './pattern.ts'
 
 /** A condition on the values of one header. */
 export interface HeaderCondition {
@@ -33,7 +33,7 @@ const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
  *
  * @throws NotUnderstood
  */
-export function readHeader(wire: HeaderWire): HeaderCondition {
+export function readHeader(wire: HeaderWire, compile: CompilePattern): HeaderCondition {
   const unknown = said(wire, KNOWN)
   if (unknown.length > 0) throw new NotUnderstood(`header condition ${unknown.join(', ')}`)
   const name = wire.Name.toLowerCase()
@@ -45,16 +45,16 @@ export function readHeader(wire: HeaderWire): HeaderCondition {
   const inverted = wire.Invert === true
   const [kind] = kinds
   if (kind === undefined) return new Present(name, inverted)
-  const test = testOf(kind, wire[kind] as string, wire.IgnoreCase === true)
+  const test = testOf(kind, wire[kind] as string, wire.IgnoreCase === true, compile)
   return inverted ? new Unlike(name, test) : new Like(name, test)
 }
 
 type Test = (value: string) => boolean
 
-function testOf(kind: Kind, given: string, ignoreCase: boolean): Test {
+function testOf(kind: Kind, given: string, ignoreCase: boolean, compile: CompilePattern): Test {
   if (kind === 'Regex') {
     if (ignoreCase) throw new NotUnderstood('a regular expression that ignores case by IgnoreCase')
-    const pattern = compilePattern(given)
+    const pattern = compile(given)
     if (typeof pattern === 'string') throw new NotUnderstood(pattern)
     return (value) => pattern.matches(value)
   }

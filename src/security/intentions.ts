@@ -1,4 +1,4 @@
-import type { AccessRequest, CallerRules, Verdict } from '../core/authorizer.ts'
+import type { AccessRequest, CallerRules, CompilePattern, Verdict } from '../core/authorizer.ts'
 import { ANY, callerOf } from './caller.ts'
 import { intentionWire } from './intention-wire.ts'
 import { Rule } from './rule.ts'
@@ -17,13 +17,18 @@ const MAX_REMEMBERED = 1024
  *
  * @param service our own name
  * @param list of `/v1/connect/intentions/match?by=destination`
+ * @param compile for regular expressions
  * @throws ZodError where a field that is read has another type
  */
-export function compileIntentions(service: string, list: readonly unknown[]): CallerRules {
+export function compileIntentions(
+  service: string,
+  list: readonly unknown[],
+  compile: CompilePattern,
+): CallerRules {
   const rules = list
     .map((item) => intentionWire.parse(item))
     .filter(({ DestinationName: name }) => name === service || name === ANY)
-    .map((wire) => new Rule(wire))
+    .map((wire) => new Rule(wire, compile))
   rules.sort((a, b) => b.precedence - a.precedence || a.leniency - b.leniency)
   return new Intentions(rules)
 }

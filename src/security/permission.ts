@@ -1,8 +1,7 @@
-import type { AccessRequest, Verdict } from '../core/authorizer.ts'
+import type { AccessRequest, CompilePattern, Verdict } from '../core/authorizer.ts'
 import { type HeaderCondition, readHeader } from './header-condition.ts'
 import { type HttpWire, type PermissionWire, said } from './intention-wire.ts'
 import { NotUnderstood } from './not-understood.ts'
-import { compilePattern } from './pattern.ts'
 
 const OF_PERMISSION: ReadonlySet<string> = new Set(['Action', 'HTTP'])
 const OF_HTTP: ReadonlySet<string> = new Set(['PathExact', 'PathPrefix', 'PathRegex', 'Methods', 'Header'])
@@ -17,7 +16,7 @@ export class Permission {
   readonly #headers: readonly HeaderCondition[]
 
   /** @throws NotUnderstood */
-  constructor(wire: PermissionWire, reason: string) {
+  constructor(wire: PermissionWire, reason: string, compile: CompilePattern) {
     const { Action: action, HTTP: http } = wire
     const unknown = said(wire, OF_PERMISSION)
     if (unknown.length > 0) throw new NotUnderstood(`permission ${unknown.join(', ')}`)
@@ -26,9 +25,9 @@ export class Permission {
     if (http == null) throw new NotUnderstood('a permission without conditions')
     const foreign = said(http, OF_HTTP)
     if (foreign.length > 0) throw new NotUnderstood(`permission HTTP.${foreign.join(', HTTP.')}`)
-    this.#path = pathTest(http)
+    this.#path = pathTest(http, compile)
     this.#methods = http.Methods?.length ? new Set(http.Methods) : undefined
-    this.#headers = (http.Header ?? []).map(readHeader)
+    this.#headers = (http.Header ?? []).map((header) => readHeader(header, compile))
     if (this.#path === undefined && this.#methods === undefined && this.#headers.length === 0)
       throw new NotUnderstood('a permission without conditions')
     this.verdict = Object.freeze({ allowed: action === 'allow', reason: `${reason}: ${action}` })
@@ -63,13 +62,16 @@ export class Permission {
   }
 }
 
-function pathTest({ PathExact: exact, PathPrefix: prefix, PathRegex: regex }: HttpWire): Test | undefined {
+function pathTest(
+  { PathExact: exact, PathPrefix: prefix, PathRegex: regex }: HttpWire,
+  compile: CompilePattern,
+): Test | undefined {
   if ([exact, prefix, regex].filter(Boolean).length > 1)
     throw new NotUnderstood('a permission with more than one path')
   if (exact) return (path) => path === exact
   if (prefix) return (path) => path.startsWith(prefix)
   if (!regex) return undefined
-  const pattern = compilePattern(regex)
+  const pattern = compile(regex)
   if (typeof pattern === 'string') throw new NotUnderstood(pattern)
   return (path) => pattern.matches(path)
 }

@@ -1,4 +1,4 @@
-import type { AccessRequest, Verdict } from '../core/authorizer.ts'
+import type { AccessRequest, CompilePattern, Verdict } from '../core/authorizer.ts'
 import { ANY, type Caller, DEFAULT } from './caller.ts'
 import { type IntentionWire, isEmpty, said } from './intention-wire.ts'
 import { NotUnderstood } from './not-understood.ts'
@@ -34,7 +34,7 @@ export class Rule {
   readonly #source: Caller & { readonly peer: string }
   readonly #permissions: readonly Permission[] = []
 
-  constructor(wire: IntentionWire) {
+  constructor(wire: IntentionWire, compile: CompilePattern) {
     this.#source = {
       partition: wire.SourcePartition || DEFAULT,
       namespace: wire.SourceNS || DEFAULT,
@@ -48,7 +48,7 @@ export class Rule {
     try {
       refuseStrange(wire)
       this.#permissions = (wire.Permissions ?? []).map(
-        (permission, index) => new Permission(permission, `${this.name}, permission ${index + 1}`),
+        (permission, index) => new Permission(permission, `${this.name}, permission ${index + 1}`, compile),
       )
       this.verdict = this.#permissions.length > 0 ? undefined : this.#decided(wire.Action)
     } catch (error) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ConsulIntentions, type ConsulIntentionsOptions } from '../../src/control/consul-intentions.ts'
 import { HttpConsulLink } from '../../src/control/consul-link.ts'
+import { compilePattern } from '../../src/control/linear-pattern.ts'
 import { systemClock, systemWall } from '../../src/platform/clock.ts'
 import { compileIntentions } from '../../src/security/intentions.ts'
 import { type Agent, type AgentOptions, startAgent } from '../kit/consul/agent.ts'
@@ -44,7 +45,7 @@ function follow(
     wall: systemWall,
     link,
     service,
-    compile: compileIntentions,
+    compile: (name, list) => compileIntentions(name, list, compilePattern),
     ...more,
   })
   return {
@@ -94,7 +95,7 @@ test('what Consul itself decides is what is decided here', async () => {
           if (choice < 2) await intend(agent, source, destination, choice === 0 ? 'allow' : 'deny')
         }
       const match = await agent.api('GET', '/v1/connect/intentions/match?by=destination&name=orders')
-      const rules = compileIntentions('orders', match.json.orders ?? [])
+      const rules = compileIntentions('orders', match.json.orders ?? [], compilePattern)
       for (const name of ['web', 'api', 'cron']) {
         const path = `/v1/connect/intentions/check?source=${name}&destination=orders`
         const { Allowed: allowed } = (await agent.api('GET', path)).json

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConsulIntentions, type ConsulIntentionsOptions } from '../../src/control/consul-intentions.ts'
+import { compilePattern } from '../../src/control/linear-pattern.ts'
 import type { ConsulAnswer } from '../../src/core/consul.ts'
 import { compileIntentions } from '../../src/security/intentions.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
@@ -26,7 +27,7 @@ function world(more: Partial<ConsulIntentionsOptions> = {}, clock = new ManualCl
   const intentions = new ConsulIntentions({
     link,
     service: 'orders',
-    compile: compileIntentions,
+    compile: (name, list) => compileIntentions(name, list, compilePattern),
     store: new MemoryState(),
     clock,
     wall: () => 1_700_000_000_000 + clock.now(),

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { compilePattern } from '../../src/control/linear-pattern.ts'
 import { readHeader } from '../../src/security/header-condition.ts'
 
 type Row = readonly [values: readonly string[], allow: boolean, deny: boolean]
 
 function rows(wire: object, expected: readonly Row[]): void {
-  const condition = readHeader({ Name: 'X-Role', ...wire })
+  const condition = readHeader({ Name: 'X-Role', ...wire }, compilePattern)
   assert.equal(condition.name, 'x-role')
   for (const [values, allow, deny] of expected) {
     const what = JSON.stringify(values)
@@ -93,5 +94,5 @@ test('case is ignored where it says so, of ASCII letters alone', () => {
 
 test('names of pseudo-headers, of the host and of nothing are not understood', () => {
   for (const Name of [':path', ':authority', 'Host', '', 'a b', 'x\n'])
-    assert.throws(() => readHeader({ Name, Present: true }), { name: 'NotUnderstood' })
+    assert.throws(() => readHeader({ Name, Present: true }, compilePattern), { name: 'NotUnderstood' })
 })

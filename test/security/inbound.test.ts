@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js'
+import { compilePattern } from '../../src/control/linear-pattern.ts'
 import type { Call } from '../../src/core/call.ts'
 import type { CallLayer } from '../../src/core/hop.ts'
 import { authorize } from '../../src/security/authorize.ts'
@@ -15,7 +16,11 @@ import { rawExchange } from '../kit/raw-http.ts'
 
 /** The layer by these intentions, default allow, for calls of `web`. */
 function judging(...permissions: object[]): CallLayer {
-  const rules = compileIntentions('orders', [intention('web', 'orders', { Permissions: permissions })])
+  const rules = compileIntentions(
+    'orders',
+    [intention('web', 'orders', { Permissions: permissions })],
+    compilePattern,
+  )
   const authorizer = {
     judge: (request: Parameters<typeof rules.judge>[0]) =>
       rules.judge(request) ?? { allowed: true, reason: 'default allow' },

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { compilePattern } from '../../src/control/linear-pattern.ts'
 import { compileIntentions } from '../../src/security/intentions.ts'
 import { access, idOf, intention, PEER } from '../kit/intentions.ts'
 
-const compile = (...list: object[]) => compileIntentions('orders', list)
+const compile = (...list: object[]) => compileIntentions('orders', list, compilePattern)
 /** `undefined`: the default decides. */
 const judged = (list: object[], caller: string | undefined, more = {}) =>
   compile(...list).judge(access(caller, more))?.allowed
@@ -225,7 +226,7 @@ test('a field of another type refuses the whole list', () => {
     { Permissions: [{ Action: 'allow', HTTP: { Methods: 'GET' } }] },
   ])
     assert.throws(() => compile(intention('web', 'orders', more)), /ZodError|expected/)
-  assert.throws(() => compileIntentions('orders', [null]))
+  assert.throws(() => compileIntentions('orders', [null], compilePattern))
 })
 
 test('more callers than are remembered are judged all the same', () => {
@@ -300,7 +301,7 @@ test('FAULTS 26: any JSON is refused whole or compiled, and nothing of it throws
     fc.property(fc.array(strange, { maxLength: 3 }), fc.webPath(), (list, path) => {
       let rules: ReturnType<typeof compileIntentions>
       try {
-        rules = compileIntentions('orders', list)
+        rules = compileIntentions('orders', list, compilePattern)
       } catch (error) {
         assert.equal((error as Error).name, 'ZodError')
         return

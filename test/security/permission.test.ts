@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { compilePattern } from '../../src/control/linear-pattern.ts'
 import type { HttpWire } from '../../src/security/intention-wire.ts'
 import { Permission } from '../../src/security/permission.ts'
 import { access } from '../kit/intentions.ts'
 
 const matches = (Action: 'allow' | 'deny', HTTP: HttpWire, request: Parameters<typeof access>[1]): boolean =>
-  new Permission({ Action, HTTP }, 'a permission').matches(access('web', request))
+  new Permission({ Action, HTTP }, 'a permission', compilePattern).matches(access('web', request))
 
 test('every condition must hold', () => {
   const http = {

@@ -1,16 +1,12 @@
 import { RE2JS } from 're2js'
+import type { Pattern } from '../core/authorizer.ts'
 
 /** Longer patterns are no rule anybody reads. */
 const MAX_PATTERN = 1024
 /** Instructions of the compiled program; matching costs at most this many steps per character. */
 const MAX_PROGRAM = 500
 
-/** A regular expression in RE2's syntax, matched in linear time against the whole of a text, as Envoy does. */
-export interface Pattern {
-  matches(text: string): boolean
-}
-
-/** @returns words where it cannot be used: no RE2 syntax, or too large */
+/** Regular expressions as Consul and Envoy have them: RE2's syntax, and matched whole. A `CompilePattern`. */
 export function compilePattern(source: string): Pattern | string {
   if (source.length > MAX_PATTERN) return `a regular expression of more than ${MAX_PATTERN} characters`
   try {

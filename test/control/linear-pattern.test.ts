@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compilePattern } from '../../src/security/pattern.ts'
+import { compilePattern } from '../../src/control/linear-pattern.ts'
 
 function pattern(source: string) {
   const compiled = compilePattern(source)
