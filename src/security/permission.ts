@@ -2,6 +2,7 @@ import type { AccessRequest, CompilePattern, Verdict } from '../core/authorizer.
 import { type HeaderCondition, readHeader } from './header-condition.ts'
 import { type HttpWire, type PermissionWire, said } from './intention-wire.ts'
 import { NotUnderstood } from './not-understood.ts'
+import { PathReadings } from './path-readings.ts'
 
 const OF_PERMISSION: ReadonlySet<string> = new Set(['Action', 'HTTP'])
 const OF_HTTP: ReadonlySet<string> = new Set(['PathExact', 'PathPrefix', 'PathRegex', 'Methods', 'Header'])
@@ -12,6 +13,8 @@ type Test = (path: string) => boolean
 export class Permission {
   readonly verdict: Verdict
   readonly #path: Test | undefined
+  readonly #exact: boolean
+  readonly #regex: boolean
   readonly #methods: ReadonlySet<string> | undefined
   readonly #headers: readonly HeaderCondition[]
 
@@ -26,6 +29,8 @@ export class Permission {
     const foreign = said(http, OF_HTTP)
     if (foreign.length > 0) throw new NotUnderstood(`permission HTTP.${foreign.join(', HTTP.')}`)
     this.#path = pathTest(http, compile)
+    this.#exact = Boolean(http.PathExact)
+    this.#regex = Boolean(http.PathRegex)
     this.#methods = http.Methods?.length ? new Set(http.Methods) : undefined
     this.#headers = (http.Header ?? []).map((header) => readHeader(header, compile))
     if (this.#path === undefined && this.#methods === undefined && this.#headers.length === 0)
@@ -40,8 +45,7 @@ export class Permission {
   matches(request: AccessRequest): boolean {
     const { allowed } = this.verdict
     if (this.#methods !== undefined && !this.#methods.has(request.method)) return false
-    if (this.#path !== undefined && !this.#path(request.path) && (allowed || !this.#decoded(request.path)))
-      return false
+    if (this.#path !== undefined && !this.#pathMatches(this.#path, request.path)) return false
     for (const header of this.#headers) {
       const values = request.header(header.name)
       if (!(allowed ? header.forAllow(values) : header.forDeny(values))) return false
@@ -49,16 +53,13 @@ export class Permission {
     return true
   }
 
-  /** What is left of the escapes is reserved characters and bytes beyond ASCII, and most applications unescape those. */
-  #decoded(path: string): boolean {
-    if (!path.includes('%')) return false
-    const test = this.#path as Test
-    try {
-      return test(decodeURIComponent(path))
-    } catch {
-      // No UTF-8: applications refuse it or take the bytes as they are.
-      return false
-    }
+  #pathMatches(test: Test, path: string): boolean {
+    const readings = PathReadings.of(path)
+    if (!this.verdict.allowed) return test(path) || readings?.any(test) === true
+    if (!test(path)) return false
+    if (readings === undefined || this.#exact) return true
+    const { resolved, cut } = readings
+    return (resolved === undefined || test(resolved)) && (cut === undefined || !this.#regex || test(cut))
   }
 }
 

@@ -45,6 +45,50 @@ test('SECURITY 2, 21: what denies also looks at the path as an application unesc
   assert.equal(matches('deny', { PathExact: '/a b' }, { path: '/a%20b' }), true)
   assert.equal(matches('deny', { PathRegex: '/caf.' }, { path: '/caf%C3%A9' }), true)
   assert.equal(matches('deny', { PathPrefix: '/x/' }, { path: '/x%ff' }), false, 'no UTF-8')
+  assert.equal(matches('deny', { PathPrefix: '/x/' }, { path: '/x%2f%ff' }), true, 'no UTF-8 behind it')
+  assert.equal(matches('deny', { PathExact: '/admin' }, { path: '/admin;x' }), true, 'a query after ;')
+  assert.equal(matches('deny', { PathExact: '/admin' }, { path: '/administration' }), false)
+})
+
+const DISGUISED = [
+  '/public/..%2fadmin',
+  '/public/..%2Fadmin',
+  '/public/..%5cadmin',
+  '/public/%252e%252e/admin',
+  '/public/..%252fadmin',
+  '/public/..;/admin',
+  '/public/..;x=1%2fadmin',
+  '/public/a%2f..%2f..%2fadmin',
+  '/public/..%2fadmin%2f.',
+  '/public%2f..%2fadmin',
+]
+
+for (const path of DISGUISED)
+  test(`SECURITY 2, 21: ${path} is denied as /admin, and not allowed as something public`, () => {
+    assert.equal(matches('deny', { PathPrefix: '/admin' }, { path }), true)
+    assert.equal(matches('deny', { PathExact: '/admin' }, { path }), true)
+    assert.equal(matches('allow', { PathPrefix: '/public' }, { path }), false)
+    assert.equal(matches('allow', { PathRegex: '/public.*' }, { path }), false)
+    assert.equal(matches('deny', { PathPrefix: '/other' }, { path }), false)
+  })
+
+test('what allows goes on allowing escapes and parameters that lead nowhere else', () => {
+  for (const path of [
+    '/public/@scope%2fname',
+    '/public/a%20b',
+    '/public/..a',
+    '/public/a;v=1',
+    '/public/100%25',
+  ])
+    assert.equal(matches('allow', { PathPrefix: '/public/' }, { path }), true, path)
+  assert.equal(matches('allow', { PathPrefix: '/public' }, { path: '/public/a/..%2fb' }), true)
+  assert.equal(matches('allow', { PathExact: '/a;v=1' }, { path: '/a;v=1' }), true)
+  assert.equal(
+    matches('allow', { PathRegex: '.*[.]png' }, { path: '/admin;x.png' }),
+    false,
+    'a query after ;',
+  )
+  assert.equal(matches('allow', { PathPrefix: '/' }, { path: '/public/..%2fadmin' }), true)
 })
 
 test('gRPC methods are paths, and all of them POST', () => {
