@@ -18,6 +18,7 @@ import { type IdParts, siblingId } from './spiffe-id.ts'
 import type { Svid } from './svid.ts'
 import { instantOf } from './time-text.ts'
 import { type RestoredTrust, TrustKeeper } from './trust-keeper.ts'
+import { wordsOf } from './words.ts'
 
 export interface ConsulIdentitySourceOptions {
   /** No other service's certificate is ever asked for. */
@@ -283,8 +284,8 @@ export class ConsulIdentitySource implements IdentitySource {
 
   #nothing(error: unknown): MeshError {
     const { service, link, startWithinMs = 5000 } = this.#options
-    const { place } = this.#kept
-    const nowhere = place === undefined ? 'no TULLE_STATE_DIR keeps one' : `none is kept in ${place}`
+    const nowhere =
+      this.#kept.place === undefined ? 'no TULLE_STATE_DIR keeps one' : `none is kept in ${this.#kept.place}`
     const inVain = this.#problems.text ?? `no answer within ${startWithinMs} ms`
     const why = error === undefined ? inVain : wordsOf(error)
     return new MeshError(
@@ -293,8 +294,4 @@ export class ConsulIdentitySource implements IdentitySource {
       { layer: 'identity', cause: error, hint: isMeshError(error) ? error.hint : undefined },
     )
   }
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -5,6 +5,7 @@ import { type TrustWire, trustWire } from '../core/plane-wire.ts'
 import type { Logger } from '../core/ports.ts'
 import { keyPem, readKey } from './keys.ts'
 import type { Credentials } from './source.ts'
+import { wordsOf } from './words.ts'
 
 const IDENTITY = 'identity.json'
 const TRUST = 'trust.json'
@@ -171,8 +172,4 @@ function json(content: Uint8Array): unknown {
   } catch {
     return undefined
   }
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

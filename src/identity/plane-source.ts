@@ -17,6 +17,7 @@ import type { Svid } from './svid.ts'
 import { instantOf, spanOf } from './time-text.ts'
 import { PLANE } from './trust.ts'
 import { TrustKeeper } from './trust-keeper.ts'
+import { wordsOf } from './words.ts'
 
 export interface PlaneSourceOptions {
   readonly service: string
@@ -282,8 +283,4 @@ function mayPass(error: unknown): boolean {
   return error instanceof PlaneRefusal
     ? error.status === 429
     : isMeshError(error) && error.code === 'TULLE_PLANE'
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
