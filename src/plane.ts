@@ -16,6 +16,7 @@ import { LOCAL_NAMES } from './policy/hosts.ts'
 import { createLogger } from './telemetry/log.ts'
 
 export { type ConsulPlane, type ConsulPlaneOptions, startConsulPlane } from './consul-plane.ts'
+export type { ConsulAgentOptions } from './control/consul-agent.ts'
 export type { Push, Pushed } from './plane/policies.ts'
 export { PolicyRefusal } from './plane/policy-refusal.ts'
 export { Refusal, type RefusalKind } from './plane/refusal.ts'
