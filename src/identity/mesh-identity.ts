@@ -12,6 +12,8 @@ import { instantOf } from './time-text.ts'
 import { tlsMaterial } from './tls-material.ts'
 import { missing } from './trust.ts'
 
+/** Longer than any handshake takes, in milliseconds: one that ends now may have begun by roots that are gone. */
+const HANDSHAKE_MS = 60_000
 /** How many intermediates are remembered. */
 const KNOWN = 5
 
@@ -44,6 +46,8 @@ export class MeshIdentity implements Identity, Part {
   /** Of our own chains, the newest first: peers have the same, or those of a little earlier. */
   #intermediates: readonly Uint8Array[] = []
   #generation = 0
+  /** When somebody last lost our trust, in `Clock.now()` milliseconds. */
+  #lostMs = Number.NEGATIVE_INFINITY
   /** What came and could not be used: what was there before is still in force. */
   #unusable: string | undefined
   #disarmEnd = (): void => {}
@@ -101,7 +105,11 @@ export class MeshIdentity implements Identity, Part {
     const trust = this.#trust
     if (trust === undefined) return this.refusal() ?? untrusting()
     const { denied, bundle } = trust
-    return judge(chain, { trustDomain: bundle.trustDomain, denied, wallMs: this.#wall(), expected })
+    const rules = { trustDomain: bundle.trustDomain, denied, wallMs: this.#wall(), expected }
+    const peer = judge(chain, rules)
+    if (!(peer instanceof MeshError) && this.#clock.now() - this.#lostMs > HANDSHAKE_MS)
+      this.#objections.verified(peer, trust)
+    return peer
   }
 
   objection(peer: VerifiedPeer): MeshError | undefined {
@@ -140,8 +148,9 @@ export class MeshIdentity implements Identity, Part {
     if (credentials !== undefined && !this.#renew(credentials, trust)) return
     this.#trust = trust
     this.#roots = rootsPem(trust.bundle)
-    if (credentials === undefined) return
     const lost = before !== undefined && loses(before, trust)
+    if (lost) this.#lostMs = this.#clock.now()
+    if (credentials === undefined) return
     const grown = before !== undefined && missing(trust.bundle.roots, before.bundle.roots).length > 0
     if (renewed || grown || !lost) this.#announce('renewed')
     if (lost) this.#announce('trust')
