@@ -10,6 +10,8 @@ import type { PathMode } from './core/runtime.ts'
 import type { PolicyDocument } from './policy-document.ts'
 import { type LogLevel, SETTINGS, type Setting } from './settings.ts'
 
+export type { ConsulOptions }
+
 /** What `createMesh` takes. Everything may come from the environment instead; options win over it. */
 export interface MeshOptions {
   /** The name of this service. Environment: `TULLE_SERVICE`, else `OTEL_SERVICE_NAME`. */

@@ -11,7 +11,7 @@ import { HTTP, levelOf, resolver, router, splitter } from '../kit/consul-entries
 import { until } from '../kit/wait.ts'
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} }
-const SOON = { what: 'the change of an entry', withinMs: 3000 }
+const SOON = { what: 'the change of an entry', withinMs: 30_000 }
 
 let agent: Agent
 let reader: string
