@@ -1,6 +1,5 @@
 /** tulle: an in-process service mesh for Node.js. */
-export type { MeshOptions } from './config.ts'
-export type { ConsulOptions } from './consul-settings.ts'
+export type { ConsulOptions, MeshOptions } from './config.ts'
 export type { ConsulEntriesStatus } from './control/consul-entries.ts'
 export type { ConsulIntentionsStatus } from './control/consul-intentions.ts'
 export type { ConsulPolicyStatus } from './control/consul-policy-feed.ts'
