@@ -135,6 +135,7 @@ function meshOn(
   const source = new ConsulSource({
     ...deps,
     link,
+    service,
     store,
     lookup,
     idOf: (parts) => (identity?.id === undefined ? undefined : siblingId(identity.id, parts)),

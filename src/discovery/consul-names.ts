@@ -5,8 +5,11 @@ import type { Following } from '../core/follow.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
 import { SERVICE_NAME } from '../policy/schema.ts'
 import { remoteName } from './consul-lookup.ts'
+import { missingServiceRule } from './consul-rights.ts'
 
 export interface ConsulNamesOptions {
+  /** Our own service; undefined: there is none. */
+  readonly service?: string | undefined
   readonly link: Pick<ConsulLink, 'send' | 'onReachable'>
   readonly clock: Clock
   readonly random: Random
@@ -35,6 +38,7 @@ export class ConsulNames {
   readonly #asked = new Map<string, { readonly atMs: number; readonly list: Promise<ReadonlySet<string>> }>()
   #own: readonly string[] = []
   #known: readonly string[] = []
+  #problem: string | undefined
   #stopped = false
 
   constructor(options: ConsulNamesOptions) {
@@ -53,6 +57,11 @@ export class ConsulNames {
 
   get known(): readonly string[] {
     return this.#known
+  }
+
+  /** Why there may be more than are known; undefined: nothing says so. */
+  get problem(): string | undefined {
+    return this.#problem
   }
 
   /** Somebody calls a name that is not known: it may be one of another datacenter. */
@@ -83,6 +92,9 @@ export class ConsulNames {
   #answered({ body }: ConsulAnswer): void {
     const names = [...namesIn(body, '/v1/catalog/services')]
     this.#options.onHeard()
+    const problem = missingServiceRule(names, this.#options.service)
+    if (problem !== undefined && this.#problem === undefined) this.#options.log.warn(problem)
+    this.#problem = problem
     // Consul's servers are a service themselves: a token that sees not even them is one that was lost.
     if (names.length === 0 && this.#own.length > 0) return
     const all = new Set(names)

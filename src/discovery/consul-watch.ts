@@ -8,6 +8,7 @@ import type { IdentityParts, JudgeContext } from './consul-health.ts'
 import { EmptyHold, type SecondLook } from './consul-hold.ts'
 import type { KeptSet } from './consul-kept.ts'
 import { type Lookup, lookupKey, requestOf } from './consul-lookup.ts'
+import type { ConsulRights } from './consul-rights.ts'
 import { entryReader, type JudgedAnswer, judgeAnswer } from './consul-sets.ts'
 
 export interface Listener {
@@ -28,8 +29,8 @@ export interface ConsulWatchOptions {
   readonly kept: () => KeptSet | undefined
   /** A set that came from Consul. */
   readonly onSet: (asked: string, set: EndpointSet) => void
-  /** Whether the token sees any service where this one is looked for. Rejects where that cannot be told. */
-  readonly sees: (lookup: Lookup) => Promise<boolean>
+  /** What the token may see. Rejects where that cannot be told. */
+  readonly rights: Pick<ConsulRights, 'sees' | 'whyNone'>
 }
 
 /** How far apart sets are told that only add instances, in milliseconds: a rollout is a burst of answers. */
@@ -56,6 +57,8 @@ export class ConsulWatch {
   #source: 'consul' | 'kept' | 'none' = 'none'
   #heardMs: number | undefined
   #problem: string | undefined
+  /** Why there is no instance, as far as the token is the reason. */
+  #whyNone: string | undefined
   #epoch = 0
   #stopped = false
   #disarmGather = () => {}
@@ -75,7 +78,7 @@ export class ConsulWatch {
       },
       onBlind: () =>
         this.#alarm(
-          'the ACL token sees no service in Consul at all, it was lost or lost its rights: the last good instances stay',
+          'the ACL token sees no service in Consul at all, or no node; it was lost or lost its rights: the last good instances stay',
         ),
     })
     this.#following = followConsul({
@@ -103,7 +106,7 @@ export class ConsulWatch {
   }
 
   get problem(): string | undefined {
-    return this.#problem
+    return this.#problem ?? this.#whyNone
   }
 
   listen(listener: Listener): void {
@@ -166,6 +169,7 @@ export class ConsulWatch {
     if (judged.entries.length === 0 && this.#mustHold()) return
     this.#hold.end()
     this.#take(judged.set)
+    if (judged.entries.length === 0) void this.#wonder()
     if (judged.panic)
       this.#alarm(
         `in Consul all ${judged.set.endpoints.length} instances are critical; they are called all the same, since none is better`,
@@ -177,6 +181,17 @@ export class ConsulWatch {
     if (this.#judged?.answer.panic === true) return
     if (!this.#hold.holding && this.#problem !== undefined && this.#set !== undefined)
       this.#take(this.#gathering ?? this.#set)
+    if (this.#set?.endpoints.length === 0) void this.#wonder()
+  }
+
+  /** There may be instances that we may not see. */
+  async #wonder(): Promise<void> {
+    const lookup = this.#lookup
+    const why = await this.#options.rights.whyNone(lookup).catch(() => undefined)
+    const still = !this.#stopped && this.#lookup === lookup && this.#set?.endpoints.length === 0
+    if (!still || why === this.#whyNone) return
+    this.#whyNone = why
+    if (why !== undefined) this.#complain(why)
   }
 
   /** Whether an answer without instances needs a second look: where the same question had them before. */
@@ -197,7 +212,7 @@ export class ConsulWatch {
     const answer = await this.#options.link.send({ ...requestOf(lookup), consistency: 'default' })
     const judged = await judgeAnswer(answer.body, this.#context(lookup), this.#before)
     if (judged.entries.length === 0)
-      return !answer.filtered && (await this.#options.sees(lookup)) ? 'empty' : 'blind'
+      return !answer.filtered && (await this.#options.rights.sees(lookup)) ? 'empty' : 'blind'
     if (!this.#stopped && this.#lookup === lookup) this.#take(judged.set)
     return 'full'
   }
@@ -210,6 +225,7 @@ export class ConsulWatch {
     this.#source = 'consul'
     this.#asked = asked
     this.#problem = undefined
+    if (set.endpoints.length > 0) this.#whyNone = undefined
     if (healed) this.#options.log.info(`${this.#options.service}: Consul answers again`)
     const { clock } = this.#options
     const waitMs = this.#toldMs + GATHER_MS - clock.now()
@@ -244,10 +260,13 @@ export class ConsulWatch {
 
   /** Tells those who watch what is wrong; their last set stays. */
   #alarm(what: unknown): void {
-    const { service } = this.#options
-    const error = consulError(what, service, this.#lookup)
-    this.#problem = error.message
+    this.#problem = this.#complain(what)
+  }
+
+  #complain(what: unknown): string {
+    const error = consulError(what, this.#options.service, this.#lookup)
     for (const { onError } of [...this.listeners]) onError(error)
+    return error.message
   }
 
   /** Until Consul has said anything in this run. */

@@ -6,11 +6,14 @@ import type { IdentityParts } from './consul-health.ts'
 import { CONSUL_KEPT, type ConsulKept } from './consul-kept.ts'
 import type { Lookup } from './consul-lookup.ts'
 import { ConsulNames } from './consul-names.ts'
+import { ConsulRights } from './consul-rights.ts'
 import { ConsulWatch } from './consul-watch.ts'
 import { KeptEndpoints } from './kept-endpoints.ts'
 import type { Source } from './source.ts'
 
 export interface ConsulSourceOptions {
+  /** Our own service: a token that sees no other is told of. */
+  readonly service?: string | undefined
   readonly link: Pick<ConsulLink, 'send' | 'onReachable' | 'address'>
   /** Where the last good endpoints are kept; undefined: nowhere. */
   readonly store?: StateStore | undefined
@@ -99,7 +102,10 @@ export class ConsulSource implements Source {
     return {
       source: kept ? 'kept' : ages.length > 0 ? 'consul' : 'none',
       ageMs: oldest === Number.NEGATIVE_INFINITY ? undefined : oldest,
-      problem: watches.find(({ problem }) => problem !== undefined)?.problem ?? this.#problem,
+      problem:
+        watches.find(({ problem }) => problem !== undefined)?.problem ??
+        this.#problem ??
+        this.#names?.problem,
     }
   }
 
@@ -180,17 +186,7 @@ export class ConsulSource implements Source {
         this.#kept.keep({ [service]: { asked, endpoints } }, [
           ...new Set([...this.#known, ...this.#watches.keys()]),
         ]),
-      sees: async ({ datacenter, namespace, partition }) => {
-        const query = { dc: datacenter, ns: namespace, partition }
-        const request = {
-          method: 'GET',
-          path: '/v1/catalog/services',
-          query,
-          consistency: 'default',
-        } as const
-        const { body } = await link.send(request)
-        return Object.keys(body ?? {}).length > 0
-      },
+      rights: new ConsulRights(link),
     })
   }
 

@@ -55,9 +55,11 @@ test('a catalog without anything, as a lost token sees it, takes no name away', 
   await says({ consul: [], orders: [] })
   await says({})
   assert.deepEqual(names.known, ['orders'])
+  assert.match(names.problem ?? '', /it lacks service_prefix "" \{ policy = "read" \}/)
   await says({ consul: [] })
+  assert.equal(names.problem, undefined)
   assert.deepEqual(names.known, [])
-  assert.deepEqual(told, ['orders', ''])
+  assert.deepEqual([told[0], told[2]], ['orders', ''])
   names.stop()
 })
 

@@ -209,6 +209,8 @@ test('FAULTS 24: an empty answer after 3 instances is held, asked of the leader 
     await link.last(ORDERS).answer([])
     await link.last(SERVICES).answer({ consul: [] })
     await later(0)
+    await link.last('/v1/catalog/nodes').answer([1])
+    await later(0)
   }
   await confirm()
   assert.equal(ports().length, 1)
