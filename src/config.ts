@@ -240,7 +240,7 @@ function unknownOptions(given: Readonly<Record<string, unknown>>): string[] {
   const known = [...settings, ...OTHER_OPTIONS]
   return Object.entries(given)
     .flatMap(([name, value]) =>
-      groups.has(name) ? Object.keys(value as object).map((inner) => `${name}.${inner}`) : [name],
+      groups.has(name) ? Object.keys(value ?? {}).map((inner) => `${name}.${inner}`) : [name],
     )
     .filter((name) => !known.includes(name))
     .map((name) => `createMesh: ${name} is not an option; did you mean ${closest(name, known)}?`)

@@ -177,6 +177,7 @@ test('the Consul agent is found by the variables of its own tools, or by the opt
 
 test('what is odd about the option consul is said', () => {
   const given = (consul: unknown) => readConfig({ env: { TULLE_SERVICE: 'web' }, consul } as MeshOptions)
+  assert.deepEqual(given(undefined).warnings, [])
   assert.deepEqual(given({ adress: 'x' }).warnings, [
     'createMesh: consul.adress is not an option; did you mean consul.address?',
   ])
