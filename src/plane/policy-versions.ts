@@ -22,6 +22,8 @@ export class PolicyVersions {
   async look(): Promise<number> {
     const keys = await this.#store.list(VERSIONS)
     this.#sequences = keys.map((key) => Number(key.slice(VERSIONS.length))).filter(Number.isSafeInteger)
+    // Others remove versions too.
+    for (const sequence of this.#heads.keys()) if (!this.has(sequence)) this.#heads.delete(sequence)
     return this.newest
   }
 
