@@ -1,7 +1,7 @@
 import { durationSetting, oneOf, type Setting, setting } from './setting.ts'
 
-export const CONSUL_CHECKS = ['ttl', 'http', 'grpc'] as const
-export type ConsulCheck = (typeof CONSUL_CHECKS)[number]
+const CONSUL_CHECKS = ['ttl', 'http', 'grpc'] as const
+type ConsulCheck = (typeof CONSUL_CHECKS)[number]
 
 /** Where the Consul agent is; what is left out comes from the environment. */
 export interface ConsulOptions {

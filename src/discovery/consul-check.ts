@@ -8,8 +8,6 @@ import type { MtlsMode } from '../core/identity.ts'
  */
 export type CheckKind = 'ttl' | 'http' | 'grpc'
 
-export const CHECK_KINDS: readonly CheckKind[] = ['ttl', 'http', 'grpc']
-
 /** A process that stalls or is killed turns critical after so long, in milliseconds. */
 export const TTL_MS = 10_000
 /** How often the agent asks, and how long it waits for the answer, in milliseconds. */

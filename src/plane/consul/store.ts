@@ -26,7 +26,8 @@ const SWEEP_MS = 3_600_000
 /**
  * State in Consul's KV store: any number of processes write it, none is special. Every write stands on what it replaces
  * (`ModifyIndex`), also an unconditional one, so that a request that was given up and comes late changes nothing that is
- * there; that nothing comes where something was removed meanwhile, the key it is created over sees to. A value that is larger than Consul takes is kept in parts (`values.ts`).
+ * there; that nothing comes where something was removed meanwhile, the key it is created over sees to. A value that is
+ * larger than Consul takes is kept in parts (`values.ts`).
  */
 export class ConsulStore implements Store {
   readonly place: string

@@ -7,7 +7,7 @@ import { cut, IN_PARTS, join, markOf, PART_BYTES, partOf, readManifest, writeMan
 const READS = 5
 const AT_ONCE = 4
 
-/** `created` or `replaced`: it is ours. `taken`: something else is there, or what it stands on is not. */
+/** `taken`: something else is there, or what it stands on is not; nothing has changed. */
 export type Put = 'written' | 'taken'
 
 export interface PutOptions {

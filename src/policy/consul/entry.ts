@@ -106,11 +106,8 @@ const SCHEMAS = {
 
 export type EntryKind = keyof typeof SCHEMAS
 type Of<K extends EntryKind> = z.infer<(typeof SCHEMAS)[K]>
-export type ProxyDefaults = Of<'proxy-defaults'>
-export type ServiceDefaults = Of<'service-defaults'>
 export type ServiceResolver = Of<'service-resolver'>
 export type ServiceRouter = Of<'service-router'>
-export type ServiceSplitter = Of<'service-splitter'>
 
 /** The kinds that say something about calls, in the order in which later ones count more. */
 export const ENTRY_KINDS = Object.keys(SCHEMAS) as readonly EntryKind[]

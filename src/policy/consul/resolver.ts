@@ -88,7 +88,7 @@ function balancerOf({ LoadBalancer }: ServiceResolver, told: Told): string | und
 }
 
 /** What of the resolvers is not honoured whoever asks. */
-export function tellResolver(entry: ServiceResolver, told: Told): void {
+function tellResolver(entry: ServiceResolver, told: Told): void {
   if (saysSomething(entry.Failover))
     told.tell('Failover', 'calls stay with their own instances and datacenter when these fail')
   told.rest(entry, READ_OF_RESOLVER, '', 'not known to this version of tulle')
