@@ -22,6 +22,8 @@ export interface ConsulNamesOptions {
 
 const SIDECAR = '-sidecar-proxy'
 const MAX_NAMES = 20_000
+/** So many names that were sought are remembered. */
+const MAX_SOUGHT = 1000
 /** How long what another datacenter has is taken as it was, in milliseconds. */
 const REMOTE_MS = 5000
 
@@ -35,6 +37,8 @@ export class ConsulNames {
   readonly #following: Following
   /** Of other datacenters, as `orders.dc2`. */
   readonly #remote = new Set<string>()
+  /** When a name was sought last: until what was asked then is asked anew, nothing else can come of it. */
+  readonly #sought = new Map<string, number>()
   readonly #asked = new Map<string, { readonly atMs: number; readonly list: Promise<ReadonlySet<string>> }>()
   #own: readonly string[] = []
   #known: readonly string[] = []
@@ -69,6 +73,10 @@ export class ConsulNames {
     const remote = remoteName(name)
     if (remote === undefined || this.#remote.has(name) || this.#remote.size >= MAX_NAMES) return
     const { service, datacenter } = remote
+    const now = this.#options.clock.now()
+    if (now - (this.#sought.get(name) ?? Number.NEGATIVE_INFINITY) < REMOTE_MS) return
+    if (this.#sought.size >= MAX_SOUGHT) this.#sought.clear()
+    this.#sought.set(name, now)
     try {
       const datacenters = await this.#list('/v1/catalog/datacenters')
       if (!datacenters.has(datacenter)) {

@@ -106,6 +106,21 @@ test('a name that is none, or of no datacenter there is, costs the catalog nothi
   names.stop()
 })
 
+test('a thousand calls of a name in a datacenter there is not are one warning', async () => {
+  const { link, clock, names, told } = world()
+  const calls = Array.from({ length: 1000 }, () => names.seek('orders.dc9'))
+  await settled()
+  await link.last(DATACENTERS).answer(['dc1', 'dc2'])
+  await Promise.all(calls)
+  for (let call = 0; call < 1000; call++) await names.seek('orders.dc9')
+  assert.deepEqual(told, ['orders.dc9: Consul knows no datacenter dc9, but dc1, dc2'])
+  clock.advance(5000)
+  void names.seek('orders.dc9')
+  await settled()
+  assert.equal(link.all(DATACENTERS).length, 2)
+  names.stop()
+})
+
 test('a datacenter that cannot be asked is said, and asked again later', async () => {
   const { link, clock, names, told } = world()
   const first = names.seek('orders.dc2')
