@@ -122,7 +122,7 @@ test('FAULTS 27: an agent that hangs holds no drain up, and what it missed is go
   const registrar = registrarOf(t, other)
   registrar.listen(STRICT)
   await told(other, 'orders', { 'orders-i1-4001': 'passing' })
-  other.pause()
+  await other.pause()
   const started = performance.now()
   await registrar.deregister()
   assert.ok(performance.now() - started < 1500)

@@ -272,7 +272,7 @@ test('an agent that is stopped in its tracks is missed, and found within 2 s of 
   const agent = await started(t)
   const { shows, errors } = watched(t, linkTo(t, agent.address), 500)
   await shows('')
-  agent.pause()
+  await agent.pause()
   t.after(() => agent.resume())
   await until(() => errors.length > 0, { what: 'the error', withinMs: 20_000 })
   agent.resume()

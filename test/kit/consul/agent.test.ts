@@ -72,7 +72,7 @@ test('an agent with a disk comes back with what it knew, on the same ports', asy
 test('a paused agent hangs until it is resumed', async (t) => {
   const agent = await startAgent()
   t.after(() => agent.stop())
-  agent.pause()
+  await agent.pause()
   let answered = false
   const asked = agent.api('GET', '/v1/status/leader').then((answer) => {
     answered = true

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type ConsulBinary, consulBinary } from '../../../scripts/consul.ts'
 import type { Exit } from '../process.ts'
-import { delay } from '../wait.ts'
+import { delay, until } from '../wait.ts'
 import {
   type AgentIdentity,
   type AgentOptions,
@@ -159,9 +159,18 @@ export class Agent {
     }
   }
 
-  /** SIGSTOP to let it hang with its connections open; undone by `resume`. */
-  pause(): void {
+  /**
+   * SIGSTOP to let it hang with its connections open; undone by `resume`. Resolves when it is silent: its threads stop one
+   * after the other, and the last may answer once more.
+   */
+  async pause(): Promise<void> {
     this.#child?.signal('SIGSTOP')
+    const answers = () =>
+      this.#api.call('GET', '/v1/status/leader', undefined, { withinMs: 100 }).then(
+        () => true,
+        () => false,
+      )
+    await until(async () => !(await answers()), { what: 'the silence of a stopped agent' })
   }
 
   resume(): void {
