@@ -16,6 +16,7 @@ type Kind = (typeof KINDS)[number]
 const KNOWN: ReadonlySet<string> = new Set(['Name', 'Present', 'Invert', 'IgnoreCase', ...KINDS])
 /** Letters of a field name (RFC 9110, 5.1); pseudo-headers are none of them. */
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+const ASCII = /^[ -~\t]*$/
 
 /**
  * Reads one header of a permission. Peers may send a header several times, and applications differ in what they make of
@@ -43,6 +44,9 @@ export function readHeader(wire: HeaderWire, compile: CompilePattern): HeaderCon
   if (kinds.length + (wire.Present ? 1 : 0) !== 1)
     throw new NotUnderstood(`a condition on the header ${wire.Name} that says not exactly one thing`)
   const inverted = wire.Invert === true
+  // Values are bytes, and there are several ways to write what is beyond ASCII.
+  if (kinds.some((kind) => !ASCII.test(wire[kind] as string)))
+    throw new NotUnderstood(`a condition on the header ${wire.Name} with letters beyond ASCII`)
   const [kind] = kinds
   if (kind === undefined) return new Present(name, inverted)
   const test = testOf(kind, wire[kind] as string, wire.IgnoreCase === true, compile)

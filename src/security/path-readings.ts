@@ -1,43 +1,45 @@
 /** A path as applications read it that unescape more than once, however often. */
 const MAX_UNESCAPED = 3
 const ESCAPE = /%[0-7][0-9a-f]/gi
+/** ASCII written with more bytes than it takes (RFC 3629, 3 forbids it): `%c0%af` is a slash to lenient decoders. */
+const OVERLONG = /%(?:c[01]|e0%8[01]|f0%80%8[01])%[89ab][0-9a-f]/gi
+/** What a path without them can only be read in one way: `*` is no path, and means them all. */
+const ODD = /[%;\\*]|\/[/.]/
 
 /**
  * What else than its canonical form an application may read in a path: with every escape undone, as static file servers
- * have it; with the dot segments that come to light resolved (`/public/..%2fadmin`), `\` for a slash and parameters
- * (`;v=1`) not belonging to their segment; and up to the first `;`, where some routers let the query begin.
+ * have it; with the dot segments that come to light resolved (`/public/..%2fadmin`), `\` for a slash, parameters (`;v=1`)
+ * not belonging to their segment, and runs of slashes being one; and up to the first `;`, `?` or `#`, where some routers
+ * let the query begin.
  */
 export class PathReadings {
-  /** Undefined: that is what it is as it stands. */
-  readonly unescaped: string | undefined
-  /** Undefined: it leads nowhere else than it says. */
+  /** What denies must look at all of them. */
+  readonly all: readonly string[]
+  /** For what allows. Undefined: it leads nowhere else than it says. */
   readonly resolved: string | undefined
+  /** For what allows. Undefined: nothing in it begins a query. */
   readonly cut: string | undefined
 
   private constructor(path: string) {
     const unescaped = unescapeAll(path)
-    const semicolon = unescaped.indexOf(';')
-    this.unescaped = unescaped === path ? undefined : unescaped
+    const end = unescaped.search(/[;?#]/)
+    this.cut = end > 0 ? unescaped.slice(0, end) : undefined
     this.resolved = climbs(unescaped) ? resolve(unescaped) : undefined
-    this.cut = semicolon > 0 ? unescaped.slice(0, semicolon) : undefined
+    const whole = path === '*' ? '/' : unescaped
+    this.all = this.cut === undefined ? forms(whole) : [...forms(whole), ...forms(this.cut)]
   }
 
   /** @returns undefined for the paths of nearly all requests: there is one way to read them */
   static of(path: string): PathReadings | undefined {
-    return path.includes('%') || path.includes(';') || path.includes('\\')
-      ? new PathReadings(path)
-      : undefined
+    return ODD.test(path) ? new PathReadings(path) : undefined
   }
+}
 
-  /** Whether any reading passes. */
-  any(test: (path: string) => boolean): boolean {
-    const { unescaped, resolved, cut } = this
-    return (
-      (unescaped !== undefined && test(unescaped)) ||
-      (resolved !== undefined && test(resolved)) ||
-      (cut !== undefined && test(cut))
-    )
-  }
+/** A slash that came to light at the end may count or not. */
+function forms(path: string): readonly string[] {
+  const resolved = resolve(path)
+  const bare = resolved.length > 1 && resolved.endsWith('/') ? resolved.slice(0, -1) : resolved
+  return [path, resolved, bare]
 }
 
 function unescapeAll(path: string): string {
@@ -55,8 +57,16 @@ function unescapeOnce(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    return text.replace(ESCAPE, (triplet) => String.fromCharCode(Number.parseInt(triplet.slice(1), 16)))
+    return text
+      .replace(OVERLONG, overlong)
+      .replace(ESCAPE, (triplet) => String.fromCharCode(Number.parseInt(triplet.slice(1), 16)))
   }
+}
+
+/** The seventh bit is the last of the byte before, the others are those of the last. */
+function overlong(bytes: string): string {
+  const [before = 0, last = 0] = [bytes.slice(-5, -3), bytes.slice(-2)].map((hex) => Number.parseInt(hex, 16))
+  return String.fromCharCode(((before & 1) << 6) | (last & 0x3f))
 }
 
 const segmentsOf = (path: string): readonly string[] =>
@@ -67,10 +77,12 @@ const climbs = (path: string): boolean =>
 
 /** RFC 3986, 5.2.4, and runs of slashes are one. */
 function resolve(path: string): string {
+  const segments = segmentsOf(path)
   const kept: string[] = []
-  for (const segment of segmentsOf(path)) {
+  for (const segment of segments) {
     if (segment === '..') kept.pop()
     else if (segment !== '.' && segment !== '') kept.push(segment)
   }
-  return `/${kept.join('/')}`
+  const folder = /^\.{0,2}$/.test(segments.at(-1) ?? '') && kept.length > 0
+  return `/${kept.join('/')}${folder ? '/' : ''}`
 }

@@ -28,10 +28,10 @@ export class Permission {
     if (http == null) throw new NotUnderstood('a permission without conditions')
     const foreign = said(http, OF_HTTP)
     if (foreign.length > 0) throw new NotUnderstood(`permission HTTP.${foreign.join(', HTTP.')}`)
-    this.#path = pathTest(http, compile)
+    this.#path = pathTest(http, action, compile)
     this.#exact = Boolean(http.PathExact)
     this.#regex = Boolean(http.PathRegex)
-    this.#methods = http.Methods?.length ? new Set(http.Methods) : undefined
+    this.#methods = methodsOf(http, action)
     this.#headers = (http.Header ?? []).map((header) => readHeader(header, compile))
     if (this.#path === undefined && this.#methods === undefined && this.#headers.length === 0)
       throw new NotUnderstood('a permission without conditions')
@@ -55,7 +55,7 @@ export class Permission {
 
   #pathMatches(test: Test, path: string): boolean {
     const readings = PathReadings.of(path)
-    if (!this.verdict.allowed) return test(path) || readings?.any(test) === true
+    if (!this.verdict.allowed) return test(path) || readings?.all.some(test) === true
     if (!test(path)) return false
     if (readings === undefined || this.#exact) return true
     const { resolved, cut } = readings
@@ -63,16 +63,37 @@ export class Permission {
   }
 }
 
+/** Methods are upper case, and one that is not would never be one: what denies it would deny nothing. */
+const METHOD = /^[A-Z][A-Z-]*$/
+
+/** Frameworks answer HEAD by the handler of GET. */
+function methodsOf(
+  { Methods: methods }: HttpWire,
+  action: 'allow' | 'deny',
+): ReadonlySet<string> | undefined {
+  if (!methods?.length) return undefined
+  const strange = methods.find((method) => !METHOD.test(method))
+  if (strange !== undefined) throw new NotUnderstood(`the method ${JSON.stringify(strange)}`)
+  const set = new Set(methods)
+  return action === 'deny' && set.has('GET') ? set.add('HEAD') : set
+}
+
+/** Express, for one, knows no case in paths: what denies is not told apart by it. */
 function pathTest(
   { PathExact: exact, PathPrefix: prefix, PathRegex: regex }: HttpWire,
+  action: 'allow' | 'deny',
   compile: CompilePattern,
 ): Test | undefined {
   if ([exact, prefix, regex].filter(Boolean).length > 1)
     throw new NotUnderstood('a permission with more than one path')
-  if (exact) return (path) => path === exact
-  if (prefix) return (path) => path.startsWith(prefix)
+  const wide = action === 'deny'
+  const lower = (exact || prefix || '').toLowerCase()
+  if (exact) return wide ? (path) => path.toLowerCase() === lower : (path) => path === exact
+  if (prefix) return wide ? (path) => path.toLowerCase().startsWith(lower) : (path) => path.startsWith(prefix)
   if (!regex) return undefined
   const pattern = compile(regex)
   if (typeof pattern === 'string') throw new NotUnderstood(pattern)
-  return (path) => pattern.matches(path)
+  return wide
+    ? (path) => pattern.matches(path) || pattern.matches(path.toLowerCase())
+    : (path) => pattern.matches(path)
 }

@@ -96,3 +96,11 @@ test('names of pseudo-headers, of the host and of nothing are not understood', (
   for (const Name of [':path', ':authority', 'Host', '', 'a b', 'x\n'])
     assert.throws(() => readHeader({ Name, Present: true }, compilePattern), { name: 'NotUnderstood' })
 })
+
+test('a value beyond ASCII is not understood: a peer may send its bytes in more than one way', () => {
+  for (const kind of ['Exact', 'Prefix', 'Suffix', 'Contains', 'Regex'])
+    assert.throws(
+      () => readHeader({ Name: 'x-role', [kind]: 'café' }, compilePattern),
+      /header x-role with letters beyond ASCII/,
+    )
+})

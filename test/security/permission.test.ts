@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compilePattern } from '../../src/control/linear-pattern.ts'
 import type { HttpWire } from '../../src/security/intention-wire.ts'
+import { NotUnderstood } from '../../src/security/not-understood.ts'
 import { Permission } from '../../src/security/permission.ts'
 import { access } from '../kit/intentions.ts'
 
@@ -71,6 +72,75 @@ for (const path of DISGUISED)
     assert.equal(matches('allow', { PathRegex: '/public.*' }, { path }), false)
     assert.equal(matches('deny', { PathPrefix: '/other' }, { path }), false)
   })
+
+const SAME_PLACE = [
+  '/%2fadmin/users',
+  '/%5cadmin%2fusers',
+  '/;/admin/users',
+  '/;x=1/admin/users',
+  '/admin;x=1/users',
+  '/admin%3bx/users',
+  '/admin%5cusers',
+  '/admin%2f%2fusers',
+  '/admin/%2e/users',
+  '/admin%c0%afusers',
+  '/admin%e0%80%afusers',
+  '/%c1%a1dmin/users',
+  '/admin/users%3fx=1',
+  '/x%3f%2f..%2fadmin/users',
+  '/admin/users%23x',
+]
+
+for (const path of SAME_PLACE)
+  test(`SECURITY 2, 21: ${path} is denied as /admin/users`, () => {
+    assert.equal(matches('deny', { PathPrefix: '/admin/' }, { path }), true)
+    assert.equal(matches('deny', { PathExact: '/admin/users' }, { path }), true)
+    assert.equal(matches('deny', { PathRegex: '/admin/.+' }, { path }), true)
+    assert.equal(matches('deny', { PathPrefix: '/other' }, { path }), false)
+  })
+
+test('SECURITY 2, 21: a path in disguise that ends with a slash is denied with it and without', () => {
+  for (const path of [
+    '/public/..%2fadmin/',
+    '/public/..%2fadmin%2f',
+    '/;/admin/',
+    '/public/..%2fadmin%2f.',
+  ]) {
+    assert.equal(matches('deny', { PathPrefix: '/admin/' }, { path }), true, path)
+    assert.equal(matches('deny', { PathExact: '/admin' }, { path }), true, path)
+  }
+})
+
+test('what denies every path denies the server as a whole (OPTIONS *)', () => {
+  const request = { path: '*', method: 'OPTIONS' }
+  assert.equal(matches('deny', { PathPrefix: '/' }, request), true)
+  assert.equal(matches('deny', { PathRegex: '/.*' }, request), true)
+  assert.equal(matches('deny', { PathPrefix: '/admin' }, request), false)
+  assert.equal(matches('allow', { PathPrefix: '/' }, request), false)
+})
+
+test('SECURITY 2, 21: what denies knows no case in paths, as Express does not; what allows does', () => {
+  for (const path of ['/ADMIN/users', '/Admin/Users', '/%41dmin%2fusers']) {
+    assert.equal(matches('deny', { PathPrefix: '/admin/' }, { path }), true, path)
+    assert.equal(matches('deny', { PathExact: '/Admin/users' }, { path }), true, path)
+    assert.equal(matches('deny', { PathRegex: '/admin/[a-z]+' }, { path }), true, path)
+    assert.equal(matches('allow', { PathPrefix: '/admin/' }, { path }), false, path)
+  }
+})
+
+test('what denies GET denies HEAD, which the same handler answers; what allows GET allows GET', () => {
+  const http = { Methods: ['GET'] }
+  assert.equal(matches('deny', http, { method: 'HEAD' }), true)
+  assert.equal(matches('allow', http, { method: 'HEAD' }), false)
+  assert.equal(matches('deny', http, { method: 'POST' }), false)
+  assert.equal(matches('deny', { Methods: ['HEAD'] }, { method: 'GET' }), false)
+})
+
+test('a method that no request can have is not understood, so that what denies it does not deny nothing', () => {
+  for (const method of ['get', 'Post', '', 'GET ', 'G\nET'])
+    for (const action of ['allow', 'deny'] as const)
+      assert.throws(() => matches(action, { Methods: ['PUT', method] }, {}), NotUnderstood, method)
+})
 
 test('what allows goes on allowing escapes and parameters that lead nowhere else', () => {
   for (const path of [
