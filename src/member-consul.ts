@@ -100,8 +100,8 @@ function meshOn(
   { store, files, mtls, mesh }: ConsulFacts,
 ): ConsulMesh {
   const { service, version, zone, weight } = config
-  const own = mtls.outbound === 'disable' && mtls.inbound === 'disable'
-  const identity = files ?? (own ? undefined : connectIdentity(link, config, deps, store))
+  const plaintext = mtls.outbound === 'disable' && mtls.inbound === 'disable'
+  const identity = files ?? (plaintext ? undefined : connectIdentity(link, config, deps, store))
   const delay = new LoopDelay()
   const registrar = new ConsulRegistrar({
     ...deps,
@@ -141,16 +141,16 @@ function meshOn(
     idOf: (parts) => (identity?.id === undefined ? undefined : siblingId(identity.id, parts)),
   })
   const entries = new ConsulEntries({ ...deps, link, service, pieces: policyPieces, store })
-  const intentions =
-    mtls.inbound === 'disable'
-      ? undefined
-      : new DeferredIntentions({
-          ...deps,
-          link,
-          service,
-          store,
-          ...(config.intentionsDefault === '' ? {} : { defaultAllow: config.intentionsDefault === 'allow' }),
-        })
+  // A listener may ask for TLS by itself, whatever the mode of the others.
+  const intentions = plaintext
+    ? undefined
+    : new DeferredIntentions({
+        ...deps,
+        link,
+        service,
+        store,
+        ...(config.intentionsDefault === '' ? {} : { defaultAllow: config.intentionsDefault === 'allow' }),
+      })
   return {
     source,
     registrar,
