@@ -78,7 +78,7 @@ function methodsOf(
   return action === 'deny' && set.has('GET') ? set.add('HEAD') : set
 }
 
-/** Express, for one, knows no case in paths: what denies is not told apart by it. */
+/** Express, for one, knows no case in paths and no slash at their end: what denies is not told apart by them. */
 function pathTest(
   { PathExact: exact, PathPrefix: prefix, PathRegex: regex }: HttpWire,
   action: 'allow' | 'deny',
@@ -88,7 +88,8 @@ function pathTest(
     throw new NotUnderstood('a permission with more than one path')
   const wide = action === 'deny'
   const lower = (exact || prefix || '').toLowerCase()
-  if (exact) return wide ? (path) => path.toLowerCase() === lower : (path) => path === exact
+  const bare = withoutSlash(lower)
+  if (exact) return wide ? (path) => withoutSlash(path.toLowerCase()) === bare : (path) => path === exact
   if (prefix) return wide ? (path) => path.toLowerCase().startsWith(lower) : (path) => path.startsWith(prefix)
   if (!regex) return undefined
   const pattern = compile(regex)
@@ -97,3 +98,6 @@ function pathTest(
     ? (path) => pattern.matches(path) || pattern.matches(path.toLowerCase())
     : (path) => pattern.matches(path)
 }
+
+const withoutSlash = (path: string): string =>
+  path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path

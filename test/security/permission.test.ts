@@ -128,6 +128,13 @@ test('SECURITY 2, 21: what denies knows no case in paths, as Express does not; w
   }
 })
 
+test('what denies a path exactly denies it with a slash at its end, and the other way round', () => {
+  assert.equal(matches('deny', { PathExact: '/admin' }, { path: '/admin/' }), true)
+  assert.equal(matches('deny', { PathExact: '/admin/' }, { path: '/admin' }), true)
+  assert.equal(matches('deny', { PathExact: '/admin' }, { path: '/admin/x' }), false)
+  assert.equal(matches('allow', { PathExact: '/admin/' }, { path: '/admin' }), false)
+})
+
 test('what denies GET denies HEAD, which the same handler answers; what allows GET allows GET', () => {
   const http = { Methods: ['GET'] }
   assert.equal(matches('deny', http, { method: 'HEAD' }), true)
