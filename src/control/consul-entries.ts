@@ -9,6 +9,7 @@ import type { AnyPiece } from '../policy/schema.ts'
 import { ConsulKind } from './consul-kind.ts'
 import { contentVersion } from './document.ts'
 import { keepConsulEntries, readKeptConsulEntries } from './kept-consul-entries.ts'
+import { keptWords } from './kept-json.ts'
 
 export interface ConsulEntriesOptions {
   readonly link: Pick<ConsulLink, 'send' | 'address' | 'onReachable'>
@@ -60,6 +61,7 @@ export class ConsulEntries implements Part {
   #closed = false
   #settle: (() => void) | undefined
   #saved = ''
+  #keptProblem: string | undefined
   #saving: Promise<void> = Promise.resolve()
 
   constructor(options: ConsulEntriesOptions) {
@@ -193,7 +195,7 @@ export class ConsulEntries implements Part {
     const hint = denied ? 'The ACL token needs: service_prefix "" { policy = "read" }' : undefined
     return new MeshError(
       'TULLE_CONSUL',
-      `no config entries (${kind}) from Consul at ${link.address}: ${why}; nothing is kept from an earlier run`,
+      `no config entries (${kind}) from Consul at ${link.address}: ${why}; ${keptWords(this.#keptProblem)}`,
       { layer: 'policy', cause: error, hint: hint ?? (isMeshError(error) ? error.hint : undefined) },
     )
   }
@@ -201,6 +203,7 @@ export class ConsulEntries implements Part {
   async #restore(): Promise<void> {
     const { store, log, clock, wall } = this.#options
     if (store === undefined) return
+    this.#keptProblem = undefined
     try {
       const kept = await readKeptConsulEntries(store)
       if (kept === undefined) return
@@ -212,7 +215,8 @@ export class ConsulEntries implements Part {
       this.#heardMs = clock.now() - Math.max(0, wall() - kept.savedMs)
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
-      log.error(`the config entries kept in ${store.place} are not used: ${why}`)
+      this.#keptProblem = why
+      log.error(`the config entries of an earlier run are not used: ${why}`)
     }
   }
 

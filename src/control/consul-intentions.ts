@@ -10,6 +10,7 @@ import { AclDefault } from './consul-default.ts'
 import { sendMatch } from './consul-match-link.ts'
 import { EmptyAnswer } from './empty-answer.ts'
 import { keepIntentions, readKeptIntentions } from './kept-intentions.ts'
+import { keptWords } from './kept-json.ts'
 
 export interface ConsulIntentionsOptions {
   /** Our own name: the destination. */
@@ -74,6 +75,7 @@ export class ConsulIntentions implements Part, Authorizer {
   #closed = false
   #settle: (() => void) | undefined
   #written = ''
+  #keptProblem: string | undefined
   #saving: Promise<void> = Promise.resolve()
 
   constructor(options: ConsulIntentionsOptions) {
@@ -181,7 +183,7 @@ export class ConsulIntentions implements Part, Authorizer {
     const intentions = this.#intentionsIn(answer)
     const emptied = intentions.length === 0 && this.#intentions.length > 0
     if (emptied && this.#default.current.allow) this.#hold()
-    else this.#take(intentions, 'consul')
+    else this.#believe(intentions)
     this.#heard()
     this.#settle?.()
   }
@@ -197,7 +199,7 @@ export class ConsulIntentions implements Part, Authorizer {
   async #lookAgain(): Promise<boolean> {
     const answer = await this.#options.link.send({ ...this.#request(), consistency: 'default' })
     const intentions = this.#intentionsIn(answer)
-    if (intentions.length > 0 && !this.#closed) this.#take(intentions, 'consul')
+    if (intentions.length > 0 && !this.#closed) this.#believe(intentions)
     return intentions.length === 0
   }
 
@@ -210,15 +212,18 @@ export class ConsulIntentions implements Part, Authorizer {
     return found ?? []
   }
 
+  #believe(intentions: readonly unknown[]): void {
+    try {
+      this.#take(intentions, 'consul')
+    } catch (cause) {
+      throw wrong(this.#options.link.address, `a malformed intention (${(cause as Error).message})`, cause)
+    }
+  }
+
   /** Throws where something in them has another type: what is in force stays. */
   #take(intentions: readonly unknown[], source: 'consul' | 'kept'): void {
-    const { compile, service, link, log } = this.#options
-    let rules: CallerRules
-    try {
-      rules = compile(service, intentions)
-    } catch (cause) {
-      throw wrong(link.address, 'intentions with a field of another type', cause)
-    }
+    const { compile, service, log } = this.#options
+    const rules = compile(service, intentions)
     this.#empty.stop()
     for (const problem of rules.problems)
       if (!this.#rules?.problems.includes(problem)) log.warn(problem, { service })
@@ -256,7 +261,8 @@ export class ConsulIntentions implements Part, Authorizer {
       this.#heardMs = clock.now() - Math.max(0, wall() - kept.savedMs)
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
-      log.error(`the intentions kept in ${store.place} are not used: ${why}`)
+      this.#keptProblem = why
+      log.error(`the intentions of an earlier run are not used: ${why}`)
     }
   }
 
@@ -277,7 +283,7 @@ export class ConsulIntentions implements Part, Authorizer {
     const { link, startMs = 3000 } = this.#options
     const why = this.#problem ?? `no answer within ${startMs} ms`
     const hint = isMeshError(this.#error) ? this.#error.hint : undefined
-    const message = `no intentions from Consul at ${link.address}, and none are kept from an earlier run: ${why}`
+    const message = `no intentions from Consul at ${link.address}: ${why}; ${keptWords(this.#keptProblem)}`
     return new MeshError('TULLE_CONSUL', message, { layer: 'intentions', cause: this.#error, hint })
   }
 }

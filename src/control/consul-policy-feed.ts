@@ -78,6 +78,7 @@ export class ConsulPolicyFeed implements PolicyFeed {
   #closed = false
   #settle: (() => void) | undefined
   #kept: KeptConsulPolicy | undefined
+  #keptProblem: string | undefined
   #saving: Promise<void> = Promise.resolve()
 
   constructor(options: ConsulPolicyOptions) {
@@ -131,7 +132,8 @@ export class ConsulPolicyFeed implements PolicyFeed {
     if (begun !== undefined && begun.documents.length > 0) return
     await this.close()
     if (begun !== undefined) throw policyError(begun.problems)
-    throw noStart(this.#options.from, this.#options.link.address, this.#error ?? this.#problem)
+    const { from, link } = this.#options
+    throw noStart(from, link.address, this.#error ?? this.#problem, this.#keptProblem)
   }
 
   async close(): Promise<void> {
@@ -265,7 +267,8 @@ export class ConsulPolicyFeed implements PolicyFeed {
       return await readKeptConsulPolicy(store, this.#options.from.key)
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
-      this.#options.log.error(`the policy kept in ${store.place} is not used: ${why}`)
+      this.#keptProblem = why
+      this.#options.log.error(`the policy of an earlier run is not used: ${why}`)
       return undefined
     }
   }

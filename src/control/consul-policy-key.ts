@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type ConsulAnswer, ConsulRefusal, type ConsulRequest } from '../core/consul.ts'
 import { isMeshError, MeshError } from '../core/errors.ts'
+import { keptWords } from './kept-json.ts'
 import type { Found } from './last-good.ts'
 
 const SCHEME = 'consul://'
@@ -81,11 +82,19 @@ export function hintFor(from: PolicyKey, error: unknown): string | undefined {
   return `The ACL token needs: ${ruleFor(from)}`
 }
 
-/** Why there is nothing to begin with: TULLE_POLICY where the key is not there, else TULLE_CONSUL. */
-export function noStart(from: PolicyKey, address: string, error: unknown): MeshError {
+/**
+ * Why there is nothing to begin with: TULLE_POLICY where the key is not there, else TULLE_CONSUL.
+ * `keptProblem`: why what an earlier run kept is of no use; undefined: it kept nothing.
+ */
+export function noStart(
+  from: PolicyKey,
+  address: string,
+  error: unknown,
+  keptProblem: string | undefined,
+): MeshError {
   const known = isMeshError(error) ? error : undefined
   const why = error instanceof Error ? error.message : String(error)
-  const message = `no policy: ${documentName(from.key)} at ${address}: ${why}; nothing is kept from an earlier run`
+  const message = `no policy: ${documentName(from.key)} at ${address}: ${why}; ${keptWords(keptProblem)}`
   return new MeshError(known?.code === 'TULLE_POLICY' ? 'TULLE_POLICY' : 'TULLE_CONSUL', message, {
     layer: 'policy',
     cause: error,

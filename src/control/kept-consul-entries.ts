@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { StateStore } from '../core/plane.ts'
 import { ENTRY_KINDS, type EntryKind } from '../policy/consul/entry.ts'
+import { readKeptJson } from './kept-json.ts'
 
 const FILE = 'consul-entries.json'
 
@@ -21,9 +22,9 @@ export interface KeptConsulEntries {
 
 /** Undefined: there are none. Rejects where there are some that must not be believed. */
 export async function readKeptConsulEntries(store: StateStore): Promise<KeptConsulEntries | undefined> {
-  const bytes = await store.read(FILE)
-  if (bytes === undefined) return undefined
-  const { savedMs, entries } = keptWire.parse(JSON.parse(new TextDecoder().decode(bytes)))
+  const kept = await readKeptJson(store, FILE, keptWire)
+  if (kept === undefined) return undefined
+  const { savedMs, entries } = kept
   const known = ENTRY_KINDS.filter((kind) => Object.hasOwn(entries, kind))
   return { savedMs, entries: new Map(known.map((kind) => [kind, entries[kind] as readonly RawEntry[]])) }
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { StateStore } from '../core/plane.ts'
 import { contentVersion } from './document.ts'
 import type { PolicyUpdate } from './feed.ts'
+import { readKeptJson } from './kept-json.ts'
 import type { Found } from './last-good.ts'
 
 const FILE = 'consul-policy.json'
@@ -25,10 +26,8 @@ export async function readKeptConsulPolicy(
   store: StateStore,
   key: string,
 ): Promise<KeptConsulPolicy | undefined> {
-  const bytes = await store.read(FILE)
-  if (bytes === undefined) return undefined
-  const kept = keptWire.parse(JSON.parse(new TextDecoder().decode(bytes)))
-  if (kept.key !== key) return undefined
+  const kept = await readKeptJson(store, FILE, keptWire)
+  if (kept?.key !== key) return undefined
   const texts = new TextEncoder()
   const documents = new Map(kept.documents.map(({ name, text }) => [name, texts.encode(text)]))
   return { savedMs: kept.savedMs, key, documents }

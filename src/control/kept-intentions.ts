@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { StateStore } from '../core/plane.ts'
 import type { IntentionDefault } from './consul-default.ts'
+import { notUsed, readKeptJson } from './kept-json.ts'
 
 const FILE = 'consul-intentions.json'
 
@@ -21,15 +22,15 @@ export interface KeptIntentions {
   readonly intentions: readonly unknown[]
 }
 
-/** Undefined: there are none of this service. Rejects where there are some that must not be believed. */
+/** Undefined: there are none. Rejects where there are some that must not be believed, as those of another service. */
 export async function readKeptIntentions(
   store: StateStore,
   service: string,
 ): Promise<KeptIntentions | undefined> {
-  const bytes = await store.read(FILE)
-  if (bytes === undefined) return undefined
-  const kept = keptWire.parse(JSON.parse(new TextDecoder().decode(bytes)))
-  return kept.service === service ? kept : undefined
+  const kept = await readKeptJson(store, FILE, keptWire)
+  if (kept !== undefined && kept.service !== service)
+    throw notUsed(store, FILE, `belongs to the service "${kept.service}", and this is "${service}"`)
+  return kept
 }
 
 export async function keepIntentions(store: StateStore, kept: KeptIntentions): Promise<void> {

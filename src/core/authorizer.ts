@@ -32,7 +32,6 @@ export interface CallerRules {
   readonly problems: readonly string[]
 }
 
-/** Throws where something has another type than it must have. */
 /** Of a regular expression in RE2's syntax, against the whole of a text, in linear time. */
 export interface Pattern {
   matches(text: string): boolean
@@ -41,6 +40,7 @@ export interface Pattern {
 /** @returns words where it cannot be used: no RE2 syntax, or too large */
 export type CompilePattern = (source: string) => Pattern | string
 
+/** Throws, with words that name the place, where something has another type than it must have. */
 export type CompileRules = (service: string, rules: readonly unknown[]) => CallerRules
 
 /** What a caller is told of a refusal, over every protocol: that it is one, never by which rule. */

@@ -1,6 +1,8 @@
+import type { z } from 'zod'
 import type { AccessRequest, CallerRules, CompilePattern, Verdict } from '../core/authorizer.ts'
+import { MeshError } from '../core/errors.ts'
 import { ANY, callerOf } from './caller.ts'
-import { intentionWire } from './intention-wire.ts'
+import { type IntentionWire, intentionWire } from './intention-wire.ts'
 import { Rule } from './rule.ts'
 
 /** Callers remembered with the rule that speaks of them; whoever has more identities starts the memory afresh. */
@@ -18,7 +20,7 @@ const MAX_REMEMBERED = 1024
  * @param service our own name
  * @param list of `/v1/connect/intentions/match?by=destination`
  * @param compile for regular expressions
- * @throws ZodError where a field that is read has another type
+ * @throws MeshError TULLE_CONSUL, naming the place in the list, where a field that is read has another type
  */
 export function compileIntentions(
   service: string,
@@ -26,11 +28,18 @@ export function compileIntentions(
   compile: CompilePattern,
 ): CallerRules {
   const rules = list
-    .map((item) => intentionWire.parse(item))
+    .map(read)
     .filter(({ DestinationName: name }) => name === service || name === ANY)
     .map((wire) => new Rule(wire, compile))
   rules.sort((a, b) => b.precedence - a.precedence || a.leniency - b.leniency)
   return new Intentions(rules)
+}
+
+function read(item: unknown, at: number): IntentionWire {
+  const { data, error } = intentionWire.safeParse(item)
+  if (error === undefined) return data
+  const { path, message } = error.issues[0] as z.core.$ZodIssue
+  throw new MeshError('TULLE_CONSUL', `${[at, ...path].join('.')}: ${message}`, { layer: 'intentions' })
 }
 
 class Intentions implements CallerRules {

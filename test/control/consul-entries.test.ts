@@ -112,6 +112,14 @@ test('FAULTS 20: an agent that is away at the start is what the error names, unl
   for (const asked of [...first.link.asked]) await asked.fail()
   await first.later(3000)
   await outcome
+  first.store.put('consul-entries.json', { savedMs: 'then', entries: {} })
+  const again = assert.rejects(first.entries.start(new AbortController().signal), {
+    message: /what is kept is not used: consul-entries\.json in .* is damaged \(savedMs: /,
+  })
+  await settled()
+  for (const asked of [...first.link.asked]) await asked.fail()
+  await first.later(3000)
+  await again
   await first.begin([redirect('old', 'orders')])
   assert.deepEqual(first.lookups(), { old: { service: 'orders' } }, 'a start that failed may be tried again')
   await first.entries.close()

@@ -135,7 +135,7 @@ test('without the right to read intentions the start names the rule that is miss
     assert.equal(world.allows('web'), false)
     await assert.rejects(world.intentions.start(signal()), {
       code: 'TULLE_CONSUL',
-      message: /no intentions from Consul at http:.*none are kept.*403/,
+      message: /no intentions from Consul at http:.*403.*nothing is kept/,
       hint: /service "orders" \{ policy = "read"/,
     })
     assert.equal(world.allows('web'), false)
@@ -176,7 +176,7 @@ test('FAULTS 20, 21: enforced while the agent is away, and after a restart from 
     await using fresh = follow(agent, undefined, 'orders', { startMs: 300 })
     await assert.rejects(fresh.intentions.start(signal()), {
       code: 'TULLE_CONSUL',
-      message: new RegExp(`${agent.address}.*none are kept.*refused`),
+      message: new RegExp(`${agent.address}.*refused.*nothing is kept`),
     })
     await agent.start()
     await intend(agent, 'api', 'orders', 'deny')

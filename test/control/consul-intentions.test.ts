@@ -218,7 +218,7 @@ test('a start without an agent and without anything kept says where it looked an
     code: 'TULLE_CONSUL',
     layer: 'intentions',
     message:
-      'no intentions from Consul at http://127.0.0.1:8500, and none are kept from an earlier run: no Consul agent at http://127.0.0.1:8500',
+      'no intentions from Consul at http://127.0.0.1:8500: no Consul agent at http://127.0.0.1:8500; nothing is kept from an earlier run',
   })
   assert.equal(allows('web'), false)
   const asked = link.asked.length
@@ -238,14 +238,15 @@ test('a start that is broken off leaves nothing behind', async () => {
   assert.equal(link.asked.length, asked)
 })
 
-test('what is kept and damaged, or of another service, is not believed', async () => {
+test('what is kept and damaged, or of another service, is not believed, and the start says why', async () => {
   const good = { savedMs: 1, service: 'orders', fallback: { allow: true, why: '' }, intentions: [] }
-  for (const content of [
-    '{',
-    { ...good, fallback: { allow: 'yes', why: '' } },
-    { ...good, intentions: [{ SourceName: 7 }] },
-    { ...good, service: 'billing' },
-  ]) {
+  const cases: readonly (readonly [content: unknown, why: RegExp])[] = [
+    ['{', /consul-intentions\.json in .* is damaged/],
+    [{ ...good, fallback: { allow: 'yes', why: '' } }, /is damaged \(fallback\.allow: /],
+    [{ ...good, intentions: [{ SourceName: 7 }] }, /kept is not used: 0\.SourceName: /],
+    [{ ...good, service: 'billing' }, /belongs to the service "billing", and this is "orders"/],
+  ]
+  for (const [content, why] of cases) {
     const store = new MemoryState()
     store.put(FILE, content)
     const { intentions, link, later, allows } = world({ store })
@@ -254,7 +255,8 @@ test('what is kept and damaged, or of another service, is not believed', async (
     await settled()
     await link.last(MATCH).fail()
     await later(3000)
-    await assert.rejects(started, { code: 'TULLE_CONSUL' })
+    await assert.rejects(started, { code: 'TULLE_CONSUL', message: why })
+    await assert.rejects(started, { message: /; what is kept is not used: / })
     assert.equal(allows('web'), false)
   }
 })

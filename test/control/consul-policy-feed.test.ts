@@ -168,6 +168,20 @@ test('FAULTS 20: with a policy of an earlier run a start goes on at once, and th
   await feed.close()
 })
 
+test('what is kept and damaged is not believed, and the start says which file', async () => {
+  const store = new MemoryState()
+  store.put('consul-policy.json', { savedMs: 1, key: 'tulle/mesh.yaml', documents: 'none' })
+  const { link, feed, later } = world('consul://tulle/mesh.yaml', store)
+  const outcome = assert.rejects(feed.start(new AbortController().signal), {
+    code: 'TULLE_CONSUL',
+    message: /what is kept is not used: consul-policy\.json in .* is damaged \(documents: /,
+  })
+  await settled()
+  await link.last().fail()
+  await later(3000)
+  await outcome
+})
+
 test('what is kept of one key is not taken for another', async () => {
   const first = world()
   await first.begin(() => first.link.last().answer(bytes(service('orders'))))
