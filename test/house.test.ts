@@ -29,6 +29,7 @@ const ASSEMBLY = [
   'member-parts.ts',
   'member-plane.ts',
   'member-consul.ts',
+  'consul-mesh.ts',
   'newcomers.ts',
   'policies.ts',
   'report.ts',
