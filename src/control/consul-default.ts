@@ -76,6 +76,7 @@ export class AclDefault {
       log.info(`where no intention decides: ${said.allow ? 'allow' : 'deny'}`, { why: said.why })
       this.#options.onChange()
     } catch (error) {
+      // What is known holds, and the next answer about intentions asks again: nobody's intentions wait for this.
       if (this.#current === UNKNOWN) throw error
     }
   }

@@ -14,7 +14,7 @@ export interface KeptFileOptions<T> {
 
 /**
  * What is made of files that others replace while we run: read again when their size, time or inode has changed. What
- * cannot be read or used, such as a file that is just being written, changes nothing and is said once.
+ * cannot be read or used, such as a file that is just being written, changes nothing, is said once and tried again.
  */
 export class KeptFile<T> {
   readonly #options: KeptFileOptions<T>
@@ -55,6 +55,8 @@ export class KeptFile<T> {
       this.#problem = undefined
       return old === undefined ? missed : !same(old, value)
     } catch (error) {
+      // Read again although it is as it was: the reason may have been a moment's, such as no file descriptor left.
+      this.#print = undefined
       const known = this.#problem?.message
       this.#problem = error as MeshError
       if (this.#value !== undefined && known !== this.#problem.message)
