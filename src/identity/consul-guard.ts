@@ -4,6 +4,7 @@ import type { Problems } from './problems.ts'
 import { renewalBackoffMs } from './renewal.ts'
 import type { Svid } from './svid.ts'
 import { spanOf } from './time-text.ts'
+import { wordsOf } from './words.ts'
 
 /** Of a leaf's life: Consul's agent fetches the next one between 60 and 90 % of it. */
 const ASK_AT = 0.7
@@ -94,7 +95,7 @@ export class LeafGuard {
       this.#failures += 1
       const until = leftMs > 0 ? `ends in ${spanOf(leftMs)}` : `ended ${spanOf(-leftMs)} ago`
       const which = this.#unrooted ? 'leads to none of the roots' : until
-      const why = error === undefined ? 'the agent has no other' : (error as Error).message
+      const why = error === undefined ? 'the agent has no other' : wordsOf(error)
       problems.set('renewal', `our certificate, which ${which}, was not renewed: ${why}`, why)
       this.#arm(nowMs + renewalBackoffMs(this.#failures, leftMs, random))
       return

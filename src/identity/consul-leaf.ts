@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
-import { ConsulRefusal, type ConsulRequest } from '../core/consul.ts'
+import { type ConsulAnswer, type ConsulLink, ConsulRefusal, type ConsulRequest } from '../core/consul.ts'
 import { MeshError } from '../core/errors.ts'
 import { certificatesOf } from './pem.ts'
 import type { Credentials } from './source.ts'
@@ -24,6 +24,19 @@ export interface ConsulLeaf extends Credentials {
 /** A blocking query, answered when the agent has another one: near the end of this one, or after a change of the CA. */
 export function leafRequest(service: string): ConsulRequest {
   return { method: 'GET', path: `/v1/agent/connect/ca/leaf/${encodeURIComponent(service)}` }
+}
+
+/** Once, without blocking. Rejects with TULLE_CONSUL in the words of `leafError`. */
+export async function askLeaf(
+  link: Pick<ConsulLink, 'send'>,
+  service: string,
+  signal: AbortSignal,
+): Promise<ConsulAnswer> {
+  try {
+    return await link.send(leafRequest(service), signal)
+  } catch (error) {
+    throw leafError(error, service)
+  }
 }
 
 /** Not yet judged. Throws TULLE_CONSUL for what is no certificate with its key. */

@@ -5,7 +5,7 @@ import type { Following } from '../core/follow.ts'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
 import { LeafGuard } from './consul-guard.ts'
-import { type ConsulLeaf, leafError, leafRequest, mayPass, readLeaf } from './consul-leaf.ts'
+import { askLeaf, type ConsulLeaf, leafError, leafRequest, mayPass, readLeaf } from './consul-leaf.ts'
 import { CONSUL, consulTrust } from './consul-roots.ts'
 import { FirstWait } from './first-wait.ts'
 import { Kept, type KeptCredentials } from './kept.ts'
@@ -93,7 +93,7 @@ export class ConsulIdentitySource implements IdentitySource {
       wall,
       random,
       problems: this.#problems,
-      ask: async (signal) => this.#answered(await link.send(leafRequest(service), signal)),
+      ask: async (signal) => this.#answered(await askLeaf(link, service, signal)),
     })
   }
 

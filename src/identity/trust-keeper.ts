@@ -5,6 +5,7 @@ import type { Kept } from './kept.ts'
 import type { Problems } from './problems.ts'
 import type { Trust } from './source.ts'
 import { newerTrust, type TrustOrigin } from './trust.ts'
+import { wordsOf } from './words.ts'
 
 /** So old what is kept may say that it is, in milliseconds, while the source confirms it: a restart counts from there. */
 const REKEEP_MS = 3_600_000
@@ -113,7 +114,7 @@ export class TrustKeeper {
         onTrust()
       },
       onConfirmed: () => this.#confirmed(),
-      onError: (error) => problems.set('trust', `no news about trust: ${(error as Error).message}`),
+      onError: (error) => problems.set('trust', `no news about trust: ${wordsOf(error)}`),
     })
   }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { ConsulRefusal } from '../../src/core/consul.ts'
 import { isMeshError, MeshError } from '../../src/core/errors.ts'
-import { leafError, leafRequest, mayPass, readLeaf } from '../../src/identity/consul-leaf.ts'
+import { askLeaf, leafError, leafRequest, mayPass, readLeaf } from '../../src/identity/consul-leaf.ts'
 import { pemOf } from '../../src/identity/pem.ts'
 import { tlsMaterial } from '../../src/identity/tls-material.ts'
 import { TestCa, type TestSvid } from '../kit/certificates.ts'
@@ -88,4 +88,13 @@ test('a refusal says what it takes, and whether it may pass by itself', () => {
 
 test('a service is one segment of the path', () => {
   assert.equal(leafRequest('a/../b').path, '/v1/agent/connect/ca/leaf/a%2F..%2Fb')
+})
+
+test('asked once beside the query, a refusal names the rule as well', async () => {
+  const link = new ConsulScript()
+  const asked = askLeaf(link, 'orders', new AbortController().signal)
+  const refused = assert.rejects(asked, /service "orders" \{ policy = "write" \}/)
+  assert.equal(link.last().request.index, undefined)
+  await link.last('/v1/agent/connect/ca/leaf/orders').refuse(403)
+  await refused
 })
