@@ -7,6 +7,7 @@ import { askLeaf, leafError, leafRequest, mayPass, readLeaf } from '../../src/id
 import { pemOf } from '../../src/identity/pem.ts'
 import { tlsMaterial } from '../../src/identity/tls-material.ts'
 import { TestCa, type TestSvid } from '../kit/certificates.ts'
+import { ConsulScript } from '../kit/consul-script.ts'
 
 const trustDomain = 'a.consul'
 const root = TestCa.create({ trustDomain })
