@@ -2,6 +2,7 @@ import type { AccessRequest, Authorizer, CallerRules, CompileRules, Verdict } fr
 import type { ConsulAnswer, ConsulLink, ConsulRequest } from '../core/consul.ts'
 import { followConsul } from '../core/consul-follow.ts'
 import { isMeshError, MeshError } from '../core/errors.ts'
+import { FirstAnswer } from '../core/first-answer.ts'
 import type { Following } from '../core/follow.ts'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger, Part, Random } from '../core/ports.ts'
@@ -73,7 +74,7 @@ export class ConsulIntentions implements Part, Authorizer {
   #error: unknown
   #following: Following | undefined
   #closed = false
-  #settle: (() => void) | undefined
+  readonly #first = new FirstAnswer()
   #written = ''
   #keptProblem: string | undefined
   #saving: Promise<void> = Promise.resolve()
@@ -119,17 +120,9 @@ export class ConsulIntentions implements Part, Authorizer {
     signal.throwIfAborted()
     if (this.#closed)
       throw new MeshError('TULLE_CLOSED', 'the intentions are closed', { layer: 'intentions' })
-    await new Promise<void>((resolve) => {
-      const disarm = clock.after(startMs, resolve)
-      this.#settle = () => {
-        disarm()
-        resolve()
-      }
-      signal.addEventListener('abort', this.#settle, { once: true })
+    await this.#first.wait(clock, startMs, signal, () => {
       this.#follow()
     })
-    if (this.#settle !== undefined) signal.removeEventListener('abort', this.#settle)
-    this.#settle = undefined
     if (signal.aborted) await this.close()
     signal.throwIfAborted()
     if (this.#source !== 'none') return
@@ -141,7 +134,7 @@ export class ConsulIntentions implements Part, Authorizer {
     this.#closed = true
     this.#following?.stop()
     this.#empty.stop()
-    this.#settle?.()
+    this.#first.settle()
     await this.#saving
   }
 
@@ -185,7 +178,7 @@ export class ConsulIntentions implements Part, Authorizer {
     if (emptied && this.#default.current.allow) this.#hold()
     else this.#believe(intentions)
     this.#heard()
-    this.#settle?.()
+    this.#first.settle()
   }
 
   #hold(): void {
@@ -247,7 +240,7 @@ export class ConsulIntentions implements Part, Authorizer {
     this.#problem = message
     this.#error = error
     // With something to go on with there is nothing to wait for.
-    if (this.#source !== 'none') this.#settle?.()
+    if (this.#source !== 'none') this.#first.settle()
   }
 
   async #restore(): Promise<void> {

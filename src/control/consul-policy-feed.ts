@@ -1,6 +1,7 @@
 import type { ConsulAnswer, ConsulLink, ConsulRequest } from '../core/consul.ts'
 import { followConsul } from '../core/consul-follow.ts'
 import { isMeshError, MeshError } from '../core/errors.ts'
+import { FirstAnswer } from '../core/first-answer.ts'
 import type { Following } from '../core/follow.ts'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
@@ -76,7 +77,7 @@ export class ConsulPolicyFeed implements PolicyFeed {
   #error: unknown
   #following: Following | undefined
   #closed = false
-  #settle: (() => void) | undefined
+  readonly #first = new FirstAnswer()
   #kept: KeptConsulPolicy | undefined
   #keptProblem: string | undefined
   #saving: Promise<void> = Promise.resolve()
@@ -113,17 +114,9 @@ export class ConsulPolicyFeed implements PolicyFeed {
     if (this.#closed) throw new MeshError('TULLE_CLOSED', 'the policy feed is closed', { layer: 'policy' })
     // What is wrong in Consul now has its last good form here.
     if (this.#kept !== undefined) this.#take(this.#kept.documents)
-    await new Promise<void>((resolve) => {
-      const disarm = clock.after(startMs, resolve)
-      this.#settle = () => {
-        disarm()
-        resolve()
-      }
-      signal.addEventListener('abort', this.#settle, { once: true })
+    await this.#first.wait(clock, startMs, signal, () => {
       this.#follow()
     })
-    if (this.#settle !== undefined) signal.removeEventListener('abort', this.#settle)
-    this.#settle = undefined
     if (signal.aborted) await this.close()
     signal.throwIfAborted()
     if (this.#current === undefined) this.#goOnWithout()
@@ -139,7 +132,7 @@ export class ConsulPolicyFeed implements PolicyFeed {
   async close(): Promise<void> {
     this.#closed = true
     this.#following?.stop()
-    this.#settle?.()
+    this.#first.settle()
     this.#listeners.clear()
     await this.#saving
   }
@@ -191,7 +184,7 @@ export class ConsulPolicyFeed implements PolicyFeed {
     this.#keep(from.key)
     this.#publish(update)
     this.#heard()
-    this.#settle?.()
+    this.#first.settle()
   }
 
   /** Nothing to begin with is waited for; what is in force stays. */
@@ -241,7 +234,7 @@ export class ConsulPolicyFeed implements PolicyFeed {
     this.#problem = message
     this.#error = error
     // With something to go on with there is nothing to wait for.
-    if (this.#kept !== undefined) this.#settle?.()
+    if (this.#kept !== undefined) this.#first.settle()
   }
 
   #goOnWithout(): void {

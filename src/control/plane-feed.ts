@@ -1,4 +1,5 @@
 import { isMeshError, MeshError } from '../core/errors.ts'
+import { FirstAnswer } from '../core/first-answer.ts'
 import { type Following, follow } from '../core/follow.ts'
 import type { PlaneAnswer, PlaneLink, StateStore } from '../core/plane.ts'
 import { type PolicyWire, policyWire } from '../core/plane-wire.ts'
@@ -65,7 +66,7 @@ export class PlanePolicyFeed implements PolicyFeed {
   #problem: string | undefined
   #following: Following | undefined
   #closed = false
-  #firstAnswer: (() => void) | undefined
+  readonly #first = new FirstAnswer()
   #kept: KeptPolicy | undefined
   #saving: Promise<void> = Promise.resolve()
 
@@ -102,17 +103,9 @@ export class PlanePolicyFeed implements PolicyFeed {
     signal.throwIfAborted()
     if (this.#closed) throw new MeshError('TULLE_CLOSED', 'the policy feed is closed', { layer: 'policy' })
     if (this.#kept !== undefined) this.#sequence = this.#kept.policy.sequence
-    await new Promise<void>((resolve) => {
-      const disarm = clock.after(startMs, resolve)
-      this.#firstAnswer = () => {
-        disarm()
-        resolve()
-      }
-      signal.addEventListener('abort', this.#firstAnswer, { once: true })
+    await this.#first.wait(clock, startMs, signal, () => {
       this.#poll()
     })
-    if (this.#firstAnswer !== undefined) signal.removeEventListener('abort', this.#firstAnswer)
-    this.#firstAnswer = undefined
     if (signal.aborted) await this.close()
     signal.throwIfAborted()
     if (this.#current === undefined) this.#goOnWithout()
@@ -123,7 +116,7 @@ export class PlanePolicyFeed implements PolicyFeed {
     this.#closed = true
     this.#following?.stop()
     this.#acks.stop()
-    this.#firstAnswer?.()
+    this.#first.settle()
     this.#listeners.clear()
     await this.#saving
   }
@@ -161,7 +154,7 @@ export class PlanePolicyFeed implements PolicyFeed {
     }
     this.#etag = etag
     this.#heard()
-    this.#firstAnswer?.()
+    this.#first.settle()
   }
 
   #apply(policy: PolicyWire, digest: string): void {
@@ -196,7 +189,7 @@ export class PlanePolicyFeed implements PolicyFeed {
       })
     this.#problem = message
     // With something to go on with there is nothing to wait for.
-    if (this.#kept !== undefined) this.#firstAnswer?.()
+    if (this.#kept !== undefined) this.#first.settle()
   }
 
   #goOnWithout(): void {
