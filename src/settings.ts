@@ -130,7 +130,8 @@ export const SETTINGS = {
 
 /** No other scheme: a URL taken for a path would be a file that is not there. */
 function acceptPolicyPlace(text: string): string | undefined {
-  return /^(?!consul:\/\/[^/])[a-z][a-z0-9+.-]+:\/\//i.test(text) ? undefined : text
+  if (/^consul:\/\/[^/]/.test(text)) return text
+  return /^(?:consul:|[a-z][a-z0-9+.-]+:\/\/)/i.test(text) ? undefined : text
 }
 
 function parseEndpoints(text: string): ReadonlyMap<string, readonly EndpointSpec[]> | undefined {

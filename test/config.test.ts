@@ -194,6 +194,12 @@ test('what is odd about the option consul is said', () => {
 test('a policy is a path or a key of Consul, no other URL', () => {
   const policy = (value: string) => readConfig({ env: { TULLE_SERVICE: 'web', TULLE_POLICY: value } }).policy
   assert.equal(policy('consul://tulle/mesh.yaml'), 'consul://tulle/mesh.yaml')
-  for (const bad of ['https://plane/policy.yaml', 'consul://', 'consul:///tulle'])
+  for (const bad of [
+    'https://plane/policy.yaml',
+    'consul://',
+    'consul:///tulle',
+    'consul:/tulle',
+    'Consul://tulle',
+  ])
     assert.throws(() => policy(bad), /TULLE_POLICY: expected the path of a file or a folder, or consul:/)
 })
