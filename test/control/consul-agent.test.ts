@@ -8,8 +8,8 @@ test('an address is read as Consul’s own clients read it', () => {
   const cases: readonly [string, boolean, string, string, number, boolean][] = [
     ['127.0.0.1:8500', false, 'http://127.0.0.1:8500', '127.0.0.1', 8500, false],
     ['http://consul.internal:8500/', false, 'http://consul.internal:8500', 'consul.internal', 8500, false],
-    ['HTTPS://consul.internal', false, 'https://consul.internal', 'consul.internal', 443, true],
-    ['http://consul.internal', false, 'http://consul.internal', 'consul.internal', 80, false],
+    ['HTTPS://consul.internal', false, 'https://consul.internal:443', 'consul.internal', 443, true],
+    ['http://consul.internal', false, 'http://consul.internal:80', 'consul.internal', 80, false],
     ['consul:8501', true, 'https://consul:8501', 'consul', 8501, true],
     ['http://consul:8501', true, 'https://consul:8501', 'consul', 8501, true],
     ['[::1]:8500', false, 'http://[::1]:8500', '::1', 8500, false],
@@ -39,6 +39,8 @@ test('what is no address is refused, and a password in it is not repeated', () =
     'http://u:s3cret@h',
     'u:s3cret@h:8500',
     'h:99999',
+    '8500',
+    'http://8500',
   ])
     assert.throws(
       () => readAgentAddress(address),
