@@ -44,7 +44,7 @@ export class KeptFile<T> {
 
   async #look(): Promise<boolean> {
     const { paths, read, same, log } = this.#options
-    const print = (await Promise.all(paths.map(printOf))).join('\n')
+    const print = (await Promise.all(paths.map((path) => printOf(path)))).join('\n')
     if (print === this.#print) return false
     this.#print = print
     try {
@@ -66,13 +66,15 @@ export class KeptFile<T> {
   }
 }
 
-async function printOf(path: string): Promise<string> {
+async function printOf(path: string, deep = false): Promise<string> {
   try {
     const found = await stat(path, { bigint: true })
     const own = `${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}`
-    if (!found.isDirectory()) return own
+    // Folders in a folder are nobody's: a path that is a mistake may have the whole disk below it.
+    if (deep || !found.isDirectory()) return own
     const names = (await readdir(path)).sort()
-    return [own, ...(await Promise.all(names.map((name) => printOf(join(path, name)))))].join('\n')
+    const files = names.map((name) => printOf(join(path, name), true))
+    return [own, ...(await Promise.all(files))].join('\n')
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? 'unreadable'
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -82,4 +82,24 @@ test('what could not be read for a moment is read again, though the file is as i
   assert.equal(await file.look(), true)
   assert.equal(await file.get(), 'two')
   assert.equal(said.length, 1)
+})
+
+test('of a folder its files are looked at, and nothing below: a path that is a mistake may have the whole disk there', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'tulle-kept-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const quiet = (): void => {}
+  let reads = 0
+  const file = new KeptFile<number>({
+    paths: [folder],
+    read: async () => ++reads,
+    same: () => false,
+    log: { debug: quiet, info: quiet, error: quiet, warn: quiet },
+  })
+  mkdirSync(join(folder, 'below'))
+  writeFileSync(join(folder, 'below/file'), 'one')
+  assert.equal(await file.get(), 1)
+  writeFileSync(join(folder, 'below/file'), 'another')
+  assert.equal(await file.look(), false)
+  writeFileSync(join(folder, 'file'), 'one')
+  assert.equal(await file.look(), true)
 })
