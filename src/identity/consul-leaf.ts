@@ -40,17 +40,18 @@ export async function askLeaf(
 }
 
 /** Not yet judged. Throws TULLE_CONSUL for what is no certificate with its key. */
-export function readLeaf(body: unknown, service: string): ConsulLeaf {
+export function readLeaf(body: unknown, service: string, address: string): ConsulLeaf {
+  const malformed = (why: string) => malformedAt(address, why)
   const { data, error } = answer.safeParse(body)
   if (error !== undefined) throw malformed(`${error.issues[0]?.path.join('.')}: ${error.issues[0]?.message}`)
   if (data.Service !== undefined && data.Service !== service)
     throw malformed(`it is for the service ${JSON.stringify(data.Service)}, and this is "${service}"`)
   const chain = certificatesOf(data.CertPEM)
   if (chain.length === 0) throw malformed('CertPEM: there is no PEM certificate in it')
-  return { chain: inOrder(chain), key: keyOf(data.PrivateKeyPEM), uri: data.ServiceURI }
+  return { chain: inOrder(chain), key: keyOf(data.PrivateKeyPEM, malformed), uri: data.ServiceURI }
 }
 
-function keyOf(pem: string): KeyObject {
+function keyOf(pem: string, malformed: (why: string) => MeshError): KeyObject {
   try {
     return createPrivateKey(pem)
   } catch {
@@ -90,6 +91,8 @@ function opened(der: Uint8Array): X509Certificate | undefined {
 export function leafError(error: unknown, service: string): unknown {
   if (!(error instanceof ConsulRefusal)) return error
   const { status, words, message } = error
+  if (isUnknownToken(error))
+    return new ConsulRefusal(status, words, `${message}; Consul does not know this ACL token`, error.hint)
   if (status === 403)
     return new ConsulRefusal(
       status,
@@ -111,12 +114,16 @@ export function leafError(error: unknown, service: string): unknown {
 export function mayPass(error: unknown): boolean {
   if (!(error instanceof ConsulRefusal)) return true
   const { status, words } = error
-  if (status === 403) return /not found/i.test(words)
+  if (status === 403) return isUnknownToken(error)
   return status === 429 || (status >= 500 && !/Connect must be enabled/i.test(words))
 }
 
-function malformed(why: string): MeshError {
-  return new MeshError('TULLE_CONSUL', `the Consul agent's certificate for us is malformed: ${why}`, {
-    layer: 'identity',
-  })
+/** No right of a known token: one that is not known, or not known everywhere yet. */
+function isUnknownToken({ status, words }: ConsulRefusal): boolean {
+  return status === 403 && /not found/i.test(words)
+}
+
+function malformedAt(address: string, why: string): MeshError {
+  const message = `the certificate for us of the Consul agent at ${address} is malformed: ${why}`
+  return new MeshError('TULLE_CONSUL', message, { layer: 'identity' })
 }

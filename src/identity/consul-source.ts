@@ -201,7 +201,7 @@ export class ConsulIdentitySource implements IdentitySource {
 
   /** Throws TULLE_CONSUL or TULLE_IDENTITY for what cannot become ours; what is held stays. */
   #answered({ body }: ConsulAnswer): void {
-    this.#offered = readLeaf(body, this.#options.service)
+    this.#offered = readLeaf(body, this.#options.service, this.#options.link.address)
     this.#consider()
     this.#problems.clear('leaf')
   }
@@ -288,9 +288,11 @@ export class ConsulIdentitySource implements IdentitySource {
       this.#kept.place === undefined ? 'no TULLE_STATE_DIR keeps one' : `none is kept in ${this.#kept.place}`
     const inVain = this.#problems.text ?? `no answer within ${startWithinMs} ms`
     const why = error === undefined ? inVain : wordsOf(error)
+    // Most of what the link says names the agent already.
+    const asked = why.includes(link.address) ? '' : `asked the Consul agent at ${link.address}; `
     return new MeshError(
       'TULLE_IDENTITY',
-      `no certificate for "${service}": ${why} (asked the Consul agent at ${link.address}; ${this.#problems.of('kept') ?? this.#kept.problem ?? nowhere})`,
+      `no certificate for "${service}": ${why} (${asked}${this.#problems.of('kept') ?? this.#kept.problem ?? nowhere})`,
       { layer: 'identity', cause: error, hint: isMeshError(error) ? error.hint : undefined },
     )
   }

@@ -10,6 +10,7 @@ import { TestCa, type TestSvid } from '../kit/certificates.ts'
 import { ConsulScript } from '../kit/consul-script.ts'
 
 const trustDomain = 'a.consul'
+const AGENT = 'http://127.0.0.1:8500'
 const root = TestCa.create({ trustDomain })
 
 const answer = ({ key }: TestSvid, chain: readonly Uint8Array[]) => ({
@@ -29,6 +30,7 @@ test('the whole chain is taken, each behind the one it issued, though a secondar
   const leaf = readLeaf(
     answer(svid, [svid.der, older.certificate, cross, older.certificate, newer.certificate]),
     'orders',
+    AGENT,
   )
   const names = new Map([
     [svid.der, 'leaf'],
@@ -44,8 +46,8 @@ test('the whole chain is taken, each behind the one it issued, though a secondar
 
 test('a leaf with its key in either form is read, and fields that are not known are passed over', () => {
   const svid = root.issue({ trustDomain })
-  const sec1 = readLeaf({ ...answer(svid, [svid.der]), Future: { more: true } }, 'orders')
-  const pkcs8 = readLeaf({ ...answer(svid, [svid.der]), PrivateKeyPEM: svid.keyPem }, 'orders')
+  const sec1 = readLeaf({ ...answer(svid, [svid.der]), Future: { more: true } }, 'orders', AGENT)
+  const pkcs8 = readLeaf({ ...answer(svid, [svid.der]), PrivateKeyPEM: svid.keyPem }, 'orders', AGENT)
   assert.ok(sec1.key.equals(svid.key) && pkcs8.key.equals(svid.key))
   assert.equal(sec1.uri, `spiffe://${trustDomain}/ns/default/dc/dc1/svc/orders`)
 })
@@ -58,10 +60,10 @@ test('FAULTS 26: whatever JSON the agent answers, it is taken or refused, and no
   fc.assert(
     fc.property(field, fc.oneof(fc.jsonValue(), fc.string()), (name, value) => {
       try {
-        readLeaf({ ...good, [name]: value }, 'orders')
+        readLeaf({ ...good, [name]: value }, 'orders', AGENT)
       } catch (error) {
         assert.ok(isMeshError(error), String(error))
-        assert.ok(!error.message.includes(secret))
+        assert.ok(!error.message.includes(secret) && error.message.includes(AGENT), error.message)
       }
     }),
     { numRuns: 1000 },
@@ -74,6 +76,9 @@ test('a refusal says what it takes, and whether it may pass by itself', () => {
   assert.ok(denied instanceof ConsulRefusal)
   assert.match(denied.message, /service "orders" \{ policy = "write" \}/)
   assert.equal(denied.status, 403)
+  const unknown = leafError(new ConsulRefusal(403, 'ACL not found', 'refused', 'another token'), 'orders')
+  assert.ok(unknown instanceof ConsulRefusal && unknown.hint === 'another token')
+  assert.equal(unknown.message, 'refused; Consul does not know this ACL token', 'no rule would help it')
   const passing: [unknown, boolean][] = [
     [refusal(403, 'Permission denied'), false],
     [refusal(403, 'ACL not found'), true],
