@@ -89,7 +89,7 @@ export class ListParser {
   #parse(tail: Uint8Array, last: boolean): void {
     const bytes = this.#rest.length === 0 ? tail : Buffer.concat([...this.#rest, tail])
     this.#rest = []
-    const items = JSON.parse(`[${textOf(bytes)}]`) as unknown[]
+    const items = parseJson(`[${textOf(bytes)}]`) as unknown[]
     // Nothing between two commas, or between the last one and the end.
     if (items.length === 0 && (this.#begun || !last)) throw new SyntaxError('an item is missing')
     this.#begun = true
@@ -103,4 +103,16 @@ const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** Throws a TypeError for what is no UTF-8. A byte order mark is left in: no JSON begins with one. */
 export function textOf(bytes: Uint8Array): string {
   return DECODER.decode(bytes)
+}
+
+/**
+ * As `JSON.parse`; what it throws does not quote what is around the mistake, as V8's words do: that may be a private key,
+ * or what an echo has sent back. Throws a SyntaxError.
+ */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new SyntaxError(text.trim() === '' ? 'it is empty' : 'it has a mistake, or breaks off')
+  }
 }
