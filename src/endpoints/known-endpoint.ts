@@ -34,6 +34,11 @@ export class KnownEndpoint implements EndpointState {
   ejected = false
   /** A probe was offered and no call has taken it. */
   offered = false
+  /** The set that listed it last, and where in it; negative: as what has replaced it. Written by `Reconciliation` alone. */
+  stamp = 0
+  place = 0
+  /** Pickers read it of all when they are made. */
+  weight: number
   #spec: EndpointSpec
   #slots: Slots | undefined
   #leaves: Map<Protocol, Leaf> | undefined
@@ -42,6 +47,7 @@ export class KnownEndpoint implements EndpointState {
     this.service = service
     this.#spec = spec
     this.id = id
+    this.weight = weightOf(spec)
     this.load = newLoad(nowMs)
   }
 
@@ -55,10 +61,6 @@ export class KnownEndpoint implements EndpointState {
 
   get port(): number {
     return this.#spec.port
-  }
-
-  get weight(): number {
-    return weightOf(this.#spec)
   }
 
   get zone(): string | undefined {
@@ -114,13 +116,15 @@ export class KnownEndpoint implements EndpointState {
   /** Takes over what a source says now of the same address. The identity is frozen: with another one it is another endpoint. */
   update(spec: EndpointSpec): void {
     this.#spec = spec
+    this.weight = weightOf(spec)
   }
 
   /** The next attempt opens its transport anew; running ones finish on the old one. */
   reopen(): void {
     const leaves = this.#leaves
+    if (leaves === undefined) return
     this.#leaves = undefined
-    for (const leaf of leaves?.values() ?? []) this.service.drain(leaf)
+    for (const leaf of leaves.values()) this.service.drain(leaf)
   }
 
   /** Leaves its service: its timers stop and its transports close once the attempts on them have ended. */

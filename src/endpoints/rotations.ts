@@ -51,13 +51,17 @@ export class Rotations {
 
   setKnown(known: readonly KnownEndpoint[]): void {
     this.#known = known
-    const apart = known.some(({ protocol }) => protocol !== undefined)
-    if (apart !== (this.#http !== this.#grpc)) this.#part(apart)
-    if (!apart) this.#http.setKnown(known)
-    else {
-      this.#http.setKnown(known.filter((endpoint) => speaks(endpoint, 'http')))
-      this.#grpc.setKnown(known.filter((endpoint) => speaks(endpoint, 'grpc')))
+    let onlyHttp = 0
+    let onlyGrpc = 0
+    for (const { protocol } of known) {
+      if (protocol === 'http') onlyHttp += 1
+      else if (protocol === 'grpc') onlyGrpc += 1
     }
+    const apart = onlyHttp + onlyGrpc > 0
+    if (apart !== (this.#http !== this.#grpc)) this.#part(apart)
+    this.#http.setKnown(onlyGrpc === 0 ? known : known.filter((endpoint) => speaks(endpoint, 'http')))
+    if (apart)
+      this.#grpc.setKnown(onlyHttp === 0 ? known : known.filter((endpoint) => speaks(endpoint, 'grpc')))
   }
 
   #part(apart: boolean): void {
