@@ -3,6 +3,7 @@ import { isMeshError, MeshError } from '../core/errors.ts'
 import { FirstAnswer } from '../core/first-answer.ts'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger, Part, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import { type ConsulBase, consulBase } from '../policy/consul/base.ts'
 import { ENTRY_KINDS, type Entries, type EntryKind } from '../policy/consul/entry.ts'
 import { type NotHonoured, notHonouredText } from '../policy/consul/not-honoured.ts'
@@ -207,7 +208,7 @@ export class ConsulEntries implements Part {
       }
       this.#heardMs = clock.now() - Math.max(0, wall() - kept.savedMs)
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = wordsOf(error)
       this.#keptProblem = why
       log.error(`the config entries of an earlier run are not used: ${why}`)
     }

@@ -7,6 +7,7 @@ import type { Following } from '../core/follow.ts'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger, Part, Random } from '../core/ports.ts'
 import { RefusalLog } from '../core/refusal-log.ts'
+import { wordsOf } from '../core/words.ts'
 import { AclDefault } from './consul-default.ts'
 import { sendMatch } from './consul-match-link.ts'
 import { EmptyAnswer } from './empty-answer.ts'
@@ -233,7 +234,7 @@ export class ConsulIntentions implements Part, Authorizer {
   }
 
   #failed(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = wordsOf(error)
     const { code, hint } = isMeshError(error) ? error : {}
     if (message !== this.#problem)
       this.#options.log.warn(`no intentions from Consul: ${message}`, { code, hint })
@@ -253,7 +254,7 @@ export class ConsulIntentions implements Part, Authorizer {
       this.#default.restore(kept.fallback)
       this.#heardMs = clock.now() - Math.max(0, wall() - kept.savedMs)
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = wordsOf(error)
       this.#keptProblem = why
       log.error(`the intentions of an earlier run are not used: ${why}`)
     }

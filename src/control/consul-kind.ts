@@ -4,6 +4,7 @@ import { followConsul } from '../core/consul-follow.ts'
 import { MeshError } from '../core/errors.ts'
 import type { Following } from '../core/follow.ts'
 import type { Clock, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import { type EntryKind, type ReadEntry, readEntry } from '../policy/consul/entry.ts'
 import { confirmGone } from './consul-lost.ts'
 import { isUnknownKind } from './consul-once.ts'
@@ -147,7 +148,7 @@ export class ConsulKind<K extends EntryKind> {
       return
     }
     this.error = error
-    const message = error instanceof Error ? error.message : String(error)
+    const message = wordsOf(error)
     if (message === this.#problem) return
     this.#problem = message
     this.#options.onChange()

@@ -5,6 +5,7 @@ import { FirstAnswer } from '../core/first-answer.ts'
 import type { Following } from '../core/follow.ts'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import type { SourceDocument } from '../policy/document.ts'
 import type { Parsed } from '../policy/parse.ts'
 import { policyError } from '../policy/problem.ts'
@@ -225,7 +226,7 @@ export class ConsulPolicyFeed implements PolicyFeed {
   }
 
   #failed(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = wordsOf(error)
     if (message !== this.#problem)
       this.#options.log.warn(`no policy from Consul: ${message}`, {
         code: isMeshError(error) ? error.code : undefined,
@@ -259,7 +260,7 @@ export class ConsulPolicyFeed implements PolicyFeed {
     try {
       return await readKeptConsulPolicy(store, this.#options.from.key)
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = wordsOf(error)
       this.#keptProblem = why
       this.#options.log.error(`the policy of an earlier run is not used: ${why}`)
       return undefined

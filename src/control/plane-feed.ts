@@ -4,6 +4,7 @@ import { type Following, follow } from '../core/follow.ts'
 import type { PlaneAnswer, PlaneLink, StateStore } from '../core/plane.ts'
 import { type PolicyWire, policyWire } from '../core/plane-wire.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import type { SourceDocument } from '../policy/document.ts'
 import type { Parsed } from '../policy/parse.ts'
 import { problemText } from '../policy/problem.ts'
@@ -182,7 +183,7 @@ export class PlanePolicyFeed implements PolicyFeed {
   }
 
   #failed(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = wordsOf(error)
     if (message !== this.#problem)
       this.#options.log.warn(`no policy from the plane: ${message}`, {
         code: isMeshError(error) ? error.code : undefined,
@@ -216,7 +217,7 @@ export class PlanePolicyFeed implements PolicyFeed {
       if (kept !== undefined) accepted(kept.policy)
       return kept
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = wordsOf(error)
       this.#options.log.error(`the policy kept in ${store.place} is not used: ${why}`)
       return undefined
     }

@@ -3,6 +3,7 @@ import type { EndpointSet } from '../core/endpoint.ts'
 import { FirstAnswer } from '../core/first-answer.ts'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import type { IdentityParts } from './consul-health.ts'
 import { CONSUL_KEPT, type ConsulKept } from './consul-kept.ts'
 import type { Lookup } from './consul-lookup.ts'
@@ -152,7 +153,7 @@ export class ConsulSource implements Source {
         this.#first.settle()
       },
       onError: (error) => {
-        const message = error instanceof Error ? error.message : String(error)
+        const message = wordsOf(error)
         if (message !== this.#problem) this.#options.log.warn(`no names of services from Consul: ${message}`)
         this.#problem = message
         if (this.#heardMs === undefined && this.#useKeptNames()) this.#first.settle()

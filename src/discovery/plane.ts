@@ -5,6 +5,7 @@ import { type Following, follow } from '../core/follow.ts'
 import type { PlaneAnswer, PlaneLink, PlaneRequest, StateStore } from '../core/plane.ts'
 import type { EndpointsWire } from '../core/plane-wire.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import { KeptEndpoints } from './kept-endpoints.ts'
 import { PLANE_KEPT, type PlaneSets, readSets, sameSet } from './plane-sets.ts'
 import type { Source } from './source.ts'
@@ -212,7 +213,7 @@ export class PlaneSource implements Source {
   }
 
   #failed(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = wordsOf(error)
     if (message !== this.#problem) this.#options.log.warn(`no endpoints from the plane: ${message}`)
     this.#problem = message
     this.#useKept()

@@ -1,10 +1,10 @@
 import type { Clock, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import { alarm } from './alarm.ts'
 import type { Problems } from './problems.ts'
 import { renewalBackoffMs } from './renewal.ts'
 import type { Svid } from './svid.ts'
 import { spanOf } from './time-text.ts'
-import { wordsOf } from './words.ts'
 
 /** Of a leaf's life: Consul's agent fetches the next one between 60 and 90 % of it. */
 const ASK_AT = 0.7

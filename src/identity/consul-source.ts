@@ -4,6 +4,7 @@ import { isMeshError, MeshError } from '../core/errors.ts'
 import type { Following } from '../core/follow.ts'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import { LeafGuard } from './consul-guard.ts'
 import { askLeaf, type ConsulLeaf, leafError, leafRequest, mayPass, readLeaf } from './consul-leaf.ts'
 import { CONSUL, consulTrust } from './consul-roots.ts'
@@ -18,7 +19,6 @@ import { type IdParts, siblingId } from './spiffe-id.ts'
 import type { Svid } from './svid.ts'
 import { instantOf } from './time-text.ts'
 import { type RestoredTrust, TrustKeeper } from './trust-keeper.ts'
-import { wordsOf } from './words.ts'
 
 export interface ConsulIdentitySourceOptions {
   /** No other service's certificate is ever asked for. */

@@ -1,11 +1,11 @@
 import { MeshError } from '../core/errors.ts'
 import type { Following } from '../core/follow.ts'
 import type { TrustWire } from '../core/plane-wire.ts'
+import { wordsOf } from '../core/words.ts'
 import type { Kept } from './kept.ts'
 import type { Problems } from './problems.ts'
 import type { Trust } from './source.ts'
 import { newerTrust, type TrustOrigin } from './trust.ts'
-import { wordsOf } from './words.ts'
 
 /** So old what is kept may say that it is, in milliseconds, while the source confirms it: a restart counts from there. */
 const REKEEP_MS = 3_600_000
