@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ConsulRequest } from '../core/consul.ts'
 import { isMeshError } from '../core/errors.ts'
 import { nonsense, oneLine } from './consul-words.ts'
-import { ListParser, parseJson, textOf } from './json-list.ts'
+import { ListParser, parseWhole } from './json-list.ts'
 
 /** What an answer may weigh, in bytes: 10,000 instances with ten checks each are about 40 MB. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -55,7 +55,7 @@ export async function readBody(where: string, content: Content, request: ConsulR
   // What is written is often answered with nothing.
   if (size === 0 && request.method !== 'GET') return { digest, body: undefined }
   if (parser.isList === true) return { digest, body: guarded(where, () => parser.end()) }
-  return { digest, body: guarded(where, () => parseJson(textOf(Buffer.concat(whole)))) }
+  return { digest, body: guarded(where, () => parseWhole(Buffer.concat(whole))) }
 }
 
 /** The words of a 404 that means "it is not there"; throws TULLE_CONSUL where they are not Consul's. */
