@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { startAgent } from '../kit/consul/agent.ts'
 import { intend } from '../kit/consul/intend.ts'
@@ -17,7 +18,7 @@ test('a listener that asks for TLS by itself is judged by intentions, whatever t
   await intend(agent, 'web', 'orders', 'deny')
   const orders = localMember(t, 'orders', { env: { ...agent.env, TULLE_INBOUND_MTLS: 'disable' } })
   const reached: string[] = []
-  const handler = (req: { url?: string }, res: { end(text: string): void }) => {
+  const handler = (req: IncomingMessage, res: ServerResponse): void => {
     reached.push(req.url ?? '')
     res.end('in')
   }
