@@ -7,6 +7,8 @@ import type { Credentials } from './source.ts'
 
 /** What is kept and sent of a chain; Consul's have one to three. */
 const MAX_CHAIN = 8
+/** What is looked at of a list that grows with every rotation, its newest end. */
+const MAX_LISTED = 64
 
 const answer = z.looseObject({
   CertPEM: z.string(),
@@ -64,7 +66,10 @@ function keyOf(pem: string, malformed: (why: string) => MeshError): KeyObject {
  * Consul appends every new intermediate behind the older ones, and signs with the last. Some stand there twice.
  */
 function inOrder([leaf, ...rest]: readonly Uint8Array[]): Uint8Array[] {
-  const once = rest.filter((der, at) => rest.findIndex((other) => Buffer.compare(other, der) === 0) === at)
+  const newest = rest.slice(-MAX_LISTED)
+  const once = newest.filter(
+    (der, at) => newest.findIndex((other) => Buffer.compare(other, der) === 0) === at,
+  )
   const waiting = once.map((der) => ({ der, certificate: opened(der) }))
   const ordered = [leaf!]
   for (let below = opened(leaf!); below !== undefined; ) {

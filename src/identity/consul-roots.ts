@@ -27,6 +27,9 @@ export const CONSUL: TrustOrigin = {
   hint: 'What was known before stays in force. Is this the agent of another cluster, or was the cluster made anew? Then restart this process: a start believes the agent.',
 }
 
+/** As many as a bundle may have; counted before any is read, which takes a while for each. */
+const MAX_ROOTS = 100
+
 const answer = z.looseObject({
   TrustDomain: z.string(),
   Roots: z.array(z.looseObject({ RootCert: z.string() })).min(1),
@@ -50,6 +53,8 @@ export function trustOfRoots(body: unknown, wallMs: number, address: string): Be
     if (ders.length === 0) throw malformed(`Roots.${at}.RootCert: there is no PEM certificate in it`)
     return ders
   })
+  if (roots.length > MAX_ROOTS)
+    throw malformed(`Roots: they are ${roots.length}, and ${MAX_ROOTS} at the most are read`)
   const begun = roots.filter((der) => beginOf(der) <= wallMs)
   const later = roots.map(beginOf).filter((beginMs) => beginMs > wallMs)
   const believed = begun.length === 0 ? roots : begun

@@ -44,6 +44,21 @@ test('the whole chain is taken, each behind the one it issued, though a secondar
     assert.ok(!isMeshError(tlsMaterial(leaf, [believed], Date.now())))
 })
 
+test('FAULTS 26: a chain of thousands of certificates costs a moment, and the newest of them count', () => {
+  const issuer = root.intermediate()
+  const svid = issuer.issue({ service: 'orders', trustDomain })
+  const others = Array.from({ length: 20 }, () => root.intermediate().certificate)
+  const many = Array.from({ length: 5000 }, (_, at) => {
+    const der = Uint8Array.from(others[at % 20]!)
+    der[der.length - 1 - (at >> 8)] = at & 255
+    return der
+  })
+  const asked = performance.now()
+  const leaf = readLeaf(answer(svid, [svid.der, ...many, issuer.certificate]), 'orders', AGENT)
+  assert.ok(performance.now() - asked < 1000)
+  assert.deepEqual(leaf.chain.slice(0, 2), [svid.der, issuer.certificate])
+})
+
 test('a leaf with its key in either form is read, and fields that are not known are passed over', () => {
   const svid = root.issue({ trustDomain })
   const sec1 = readLeaf({ ...answer(svid, [svid.der]), Future: { more: true } }, 'orders', AGENT)

@@ -64,6 +64,14 @@ test('an answer with anything wrong in what is read is refused whole, and what i
   assert.ok(trustOfRoots(answer([listed(one, { New: { er: 1 } })], { Future: [] }), Date.now(), AGENT))
 })
 
+test('FAULTS 26: thousands of roots are refused before any of them is read', () => {
+  const asked = performance.now()
+  refused(answer(Array.from({ length: 5000 }, () => listed(one))), /Roots: they are 5000/)
+  refused(answer([{ RootCert: one.rootPem.repeat(5000) }]), /Roots: they are 5000/)
+  assert.ok(performance.now() - asked < 2000)
+  assert.ok(trustOfRoots(answer(Array.from({ length: 100 }, () => listed(one))), Date.now(), AGENT))
+})
+
 test('FAULTS 26: whatever JSON the agent answers, it is taken or refused with a reason', () => {
   fc.assert(
     fc.property(
