@@ -70,14 +70,14 @@ export interface Answer {
 }
 
 /** It answers who it is and who asked. Resolves with the port once it listens. */
-export async function answering(mesh: Mesh, port = 0): Promise<number> {
+export async function answering(mesh: Mesh, port = 0, host = '127.0.0.1'): Promise<number> {
   const server = await mesh.serve(
     (req, res) => {
       const { peer } = req.mesh ?? {}
       const { port: own } = req.socket.address() as AddressInfo
       res.end(JSON.stringify({ service: mesh.service, port: own, from: peer?.service, id: peer?.id }))
     },
-    { port, host: '127.0.0.1' },
+    { port, host },
   )
   return server.port
 }
