@@ -16,6 +16,8 @@ export class Lifecycle {
   #state: LifecycleState = 'idle'
   #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
+  /** Of the part that is starting now. */
+  #breakOff: AbortController | undefined
   readonly #waiting: ((starting: Promise<void>) => void)[] = []
 
   /** @param timeoutMs how long each part may take to start, in milliseconds */
@@ -68,6 +70,7 @@ export class Lifecycle {
     const starting = this.#starting
     this.#enter('closed')
     for (const wait of this.#waiting.splice(0)) wait(Promise.reject(closedError()))
+    this.#breakOff?.abort(closedError())
     await starting?.catch(() => {})
     await this.#stopParts()
   }
@@ -83,6 +86,7 @@ export class Lifecycle {
 
   async #startPart(part: Part): Promise<void> {
     const controller = new AbortController()
+    this.#breakOff = controller
     const late = new MeshError('TULLE_START', `${part.name} did not start within ${this.#timeoutMs} ms`, {
       layer: part.name,
     })
@@ -97,6 +101,7 @@ export class Lifecycle {
     try {
       await Promise.race([part.start(controller.signal), timeout])
     } catch (cause) {
+      if (this.#state === 'closed') throw closedError()
       if (isMeshError(cause)) throw cause
       const message = cause instanceof Error ? cause.message : String(cause)
       throw new MeshError('TULLE_START', `${part.name} could not start: ${message}`, {
@@ -104,6 +109,7 @@ export class Lifecycle {
         cause,
       })
     } finally {
+      this.#breakOff = undefined
       disarm()
     }
   }

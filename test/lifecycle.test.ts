@@ -5,15 +5,15 @@ import type { Part } from '../src/core/ports.ts'
 import { Lifecycle } from '../src/lifecycle.ts'
 import { ManualClock } from '../src/testing/manual-clock.ts'
 
-const world = (behaviour: Record<string, () => Promise<void>> = {}) => {
+const world = (behaviour: Record<string, (signal: AbortSignal) => Promise<void>> = {}) => {
   const clock = new ManualClock()
   const log: string[] = []
   const states: string[] = []
   const part = (name: string): Part => ({
     name,
-    async start() {
+    async start(signal) {
       log.push(`start ${name}`)
-      await behaviour[name]?.()
+      await behaviour[name]?.(signal)
     },
     async close() {
       log.push(`close ${name}`)
@@ -86,4 +86,18 @@ test('closing in the middle of a start waits for it and leaves nothing running',
   await closed
   assert.deepEqual(log, ['start policy', 'close policy'])
   assert.equal(life.state, 'closed')
+})
+
+test('closing breaks a start off that waits for somebody who does not answer, and says why', async () => {
+  const hanging = (signal: AbortSignal) =>
+    new Promise<void>((_, reject) =>
+      signal.addEventListener('abort', () => reject(new Error('nothing has come'))),
+    )
+  const { life, log, clock } = world({ policy: hanging })
+  const started = life.start()
+  const closed = life.close()
+  await assert.rejects(started, { code: 'TULLE_CLOSED' })
+  await closed
+  assert.deepEqual(log, ['start policy', 'close policy'])
+  assert.equal(clock.armed, 0)
 })
