@@ -51,13 +51,18 @@ export class AclDefault {
     return this.#current
   }
 
+  /** For the next run: what the agent said, and not what this one was configured to. */
+  get told(): IntentionDefault {
+    return this.#configured ? UNKNOWN : this.#current
+  }
+
   get verdict(): Verdict {
     return this.#verdict
   }
 
   /** What an earlier run knew, until the agent says. */
   restore(kept: IntentionDefault): void {
-    if (!this.#configured) this.#set(kept)
+    if (!this.#configured && kept.why !== UNKNOWN.why) this.#set(kept)
   }
 
   /**

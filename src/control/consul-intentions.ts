@@ -263,7 +263,7 @@ export class ConsulIntentions implements Part, Authorizer {
   #keep(): void {
     const { store, service, wall, log } = this.#options
     if (store === undefined || this.#source !== 'consul') return
-    const content = { service, fallback: this.#default.current, intentions: this.#intentions }
+    const content = { service, fallback: this.#default.told, intentions: this.#intentions }
     const text = JSON.stringify(content)
     if (text === this.#written) return
     this.#written = text
