@@ -65,7 +65,8 @@ test('FAULTS 26: garbage from the agent is refused whole: no call is lost, it is
     mangler.mangle((seen) =>
       seen.method === 'GET' && (path === seen.path || path instanceof RegExp) ? reply : undefined,
     )
-    await complains(mesh, path === HEALTH ? /^endpoints.*orders/ : /^endpoints/)
+    // So many megabytes take their time where many want the processor.
+    await complains(mesh, path === HEALTH ? /^endpoints.*orders/ : /^endpoints/, 90_000)
     t.diagnostic(`${what}: ${mesh.health().degraded.find((each) => each.startsWith('endpoints'))}`)
     assert.equal(endpoints(), before, what)
     mangler.mangle(undefined)

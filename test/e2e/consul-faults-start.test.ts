@@ -74,7 +74,7 @@ test('FAULTS 20: without anything kept the start fails, names address and cause,
   await proxy.refuse()
   const { mesh } = localMember(t, 'web', {
     env: { CONSUL_HTTP_ADDR: `http://${proxy.address}` },
-    startTimeout: '2s',
+    startTimeout: '8s',
   })
   await assert.rejects(mesh.start(), (error: Error & { code: string }) => {
     assert.ok(error.message.includes(`http://${proxy.address}`), error.message)

@@ -81,7 +81,7 @@ test('FAULTS 25: a token nobody knows fails the start with its reason; with anot
   const file = join(folder(t), 'token')
   writeFileSync(file, unknown)
   const env = { CONSUL_HTTP_ADDR: agent.address, CONSUL_HTTP_TOKEN_FILE: file }
-  const { mesh, said } = localMember(t, 'web', { env, startTimeout: '2s' })
+  const { mesh, said } = localMember(t, 'web', { env, startTimeout: '8s' })
   await assert.rejects(mesh.start(), (error: Error) => {
     assert.match(error.message, /ACL not found/)
     assert.ok(error.message.includes(agent.address))

@@ -119,6 +119,8 @@ export function answered(mesh: Mesh, url: string, withinMs = 15_000): Promise<An
 }
 
 export interface Load {
+  /** So far. */
+  sent(): number
   stop(): Promise<{ readonly sent: number; readonly failed: readonly string[] }>
 }
 
@@ -137,6 +139,7 @@ export function load(call: () => Promise<string | undefined>, { callers = 4, eve
   }
   const all = Promise.all(Array.from({ length: callers }, caller))
   return {
+    sent: () => sent,
     stop: async () => {
       stopped = true
       await all
