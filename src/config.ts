@@ -200,9 +200,11 @@ function mistake(name: string, value: unknown, setting: Setting<unknown>): MeshE
   })
 }
 
-/** `scheme://user:password@host` without what must not be seen. */
+/** `scheme://user:password@host?token=secret` without what must not be seen. */
 function maskUserinfo(text: string): string {
-  return text.replace(/(\w+:\/\/)[^@/\s]+@/g, '$1********@')
+  return text
+    .replace(/(\w+:\/\/)[^@/\s]+@/g, '$1********@')
+    .replace(/(\w+:\/\/[^\s?#"]*[?#])[^\s"]+/g, '$1********')
 }
 
 function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
