@@ -26,7 +26,7 @@ export interface CredentialsOptions {
   readonly clock: Clock
   readonly log: Logger
   /** The token, or what TLS is made of, has been replaced. */
-  readonly onChange: (changed: { readonly token: boolean; readonly tls: boolean }) => void
+  readonly onChange: () => void
 }
 
 /** What we show to the agent, and what we trust it by, from files that are looked at once a second. */
@@ -69,7 +69,7 @@ export class ConsulCredentials {
   /** Looks at once: the agent does not know what we showed. */
   async look(): Promise<void> {
     const [token = false, tls = false] = await Promise.all([this.#token?.look(), this.#tls?.look()])
-    if (!this.#closed && (token || tls)) this.#options.onChange({ token, tls })
+    if (!this.#closed && (token || tls)) this.#options.onChange()
   }
 
   close(): void {
