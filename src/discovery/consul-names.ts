@@ -38,7 +38,10 @@ const MAX_ASKING = 8
 export class ConsulNames {
   readonly #options: ConsulNamesOptions
   readonly #following: Following
-  /** Found when they were called: of other datacenters, as `orders.dc2`, or behind sidecars alone. */
+  /**
+   * Found when they were called: of other datacenters, as `orders.dc2`, or behind sidecars alone. For good, and no more
+   * than there were: a service that has gone looks like one that the ACL token may no longer see (SECURITY, fact 5).
+   */
   readonly #found = new Set<string>()
   /** When a name was sought last: until what was asked then is asked anew, nothing else can come of it. */
   readonly #sought = new Map<string, number>()
