@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { beat } from '../kit/beat.ts'
 import { startCrowd } from '../kit/consul/crowd.ts'
 import { openSource } from '../kit/consul/source.ts'
 import { MemoryState } from '../kit/memory-state.ts'
@@ -8,31 +9,6 @@ import { makeTable } from '../kit/table.ts'
 import { until } from '../kit/wait.ts'
 
 const INSTANCES = 10_000
-
-/** The longest that nothing else could run, in milliseconds; the time of other processes is not ours. */
-function beat(): { stop(): Promise<number> } {
-  let running = true
-  let longest = 0
-  const beating = (async () => {
-    let last = performance.now()
-    let used = process.cpuUsage()
-    while (running) {
-      await nextTurn()
-      const now = performance.now()
-      const { user, system } = process.cpuUsage(used)
-      longest = Math.max(longest, Math.min(now - last, (user + system) / 1000))
-      last = now
-      used = process.cpuUsage()
-    }
-  })()
-  return {
-    stop: async () => {
-      running = false
-      await beating
-      return longest
-    },
-  }
-}
 
 function report(t: TestContext, what: string, stalls: readonly number[]): number {
   const sorted = [...stalls].sort((a, b) => a - b)
