@@ -1,6 +1,6 @@
-import { z } from 'zod'
 import { isAddress } from '../core/address.ts'
 import { type EndpointSpec, endpointId } from '../core/endpoint.ts'
+import { entrySchema, type Health, type HealthEntry, isEntry } from './consul-entry.ts'
 import type { Lookup } from './consul-lookup.ts'
 import { metaOf, sameMeta, sameTags, textFrom, weightFrom } from './consul-meta.ts'
 
@@ -19,44 +19,6 @@ export interface JudgeContext {
   readonly now: () => number
   readonly idOf?: ((parts: IdentityParts) => string | undefined) | undefined
 }
-
-const weight = z.int().min(0).max(65_535)
-const optional = <T extends z.ZodType>(schema: T) => schema.nullish()
-
-/**
- * One entry of `/v1/health`, as far as it is read. Loose: newer agents say more.
- * https://developer.hashicorp.com/consul/api-docs/health#list-service-instances-for-service
- */
-const entrySchema = z.looseObject({
-  Node: z.looseObject({
-    Node: z.string(),
-    Address: optional(z.string()),
-    Datacenter: optional(z.string()),
-  }),
-  Service: z.looseObject({
-    ID: z.string(),
-    Kind: optional(z.string()),
-    Address: optional(z.string()),
-    Port: z.int().min(1).max(65_535),
-    Tags: optional(z.array(z.string())),
-    Meta: optional(z.record(z.string(), z.string())),
-    Weights: optional(z.looseObject({ Passing: weight, Warning: weight })),
-    Proxy: optional(z.looseObject({ DestinationServiceName: optional(z.string()) })),
-    Connect: optional(z.looseObject({ Native: optional(z.boolean()) })),
-    Namespace: optional(z.string()),
-    ModifyIndex: optional(z.number()),
-  }),
-  Checks: optional(
-    z.array(
-      z.looseObject({
-        CheckID: optional(z.string()),
-        Status: z.enum(['passing', 'warning', 'critical', 'maintenance']),
-      }),
-    ),
-  ),
-})
-export type HealthEntry = z.infer<typeof entrySchema>
-type Health = 'passing' | 'warning' | 'critical' | 'maintenance'
 
 /** An entry that was judged, with everything the judgement rests on. */
 export class Judged {
@@ -117,16 +79,19 @@ export function judge(
   context: JudgeContext,
   mistake: (path: readonly PropertyKey[], what: string) => Error,
 ): Judged {
-  const { data, error } = entrySchema.safeParse(given)
-  if (data === undefined) {
-    const [issue] = error.issues
-    throw mistake(issue?.path ?? [], issue?.message ?? 'no entry')
-  }
-  const { Node: node, Service: service, Checks: checks } = data
+  const entry = isEntry(given) ? given : parse(given, mistake)
+  const { Node: node, Service: service, Checks: checks } = entry
   const address = service.Address || node.Address || ''
   if (!isAddress(address, service.Port))
     throw mistake(['Service', 'Address'], `${JSON.stringify(address.slice(0, 100))} is not an address`)
-  return new Judged(address, worst(checks) as Health, data, context)
+  return new Judged(address, worst(checks) as Health, entry, context)
+}
+
+function parse(given: unknown, mistake: (path: readonly PropertyKey[], what: string) => Error): HealthEntry {
+  const { data, error } = entrySchema.safeParse(given)
+  if (data !== undefined) return data
+  const [issue] = error.issues
+  throw mistake(issue?.path ?? [], issue?.message ?? 'no entry')
 }
 
 /** Whether an entry says what was judged before; then it is right as that was. Costs a tenth of judging. */
