@@ -15,7 +15,7 @@ class Ledger {
   readonly outcomes = new Map<string, string>()
 
   async serve(t: Cleanup, env: Readonly<Record<string, string>>): Promise<Mesh> {
-    const { mesh } = localMember(t, 'orders', { env })
+    const { mesh } = localMember(t, 'orders', { env, drainDelay: '500ms' })
     await mesh.serve(
       async (req, res) => {
         const id = String(req.headers['x-order'])
