@@ -146,14 +146,12 @@ export class ConsulIntentions implements Part, Authorizer {
   #follow(): void {
     const { link, clock, random } = this.#options
     this.#following = followConsul({
-      link: {
-        send: async (request, signal) => {
-          const answer = await sendMatch(link, request, signal)
-          // Before the intentions are put in force: a default that has become stricter must not come after them.
-          await this.#default.ask(this.#problem !== undefined, signal)
-          return answer
-        },
-        ...(link.onReachable && { onReachable: link.onReachable.bind(link) }),
+      link,
+      send: async (request, signal) => {
+        const answer = await sendMatch(link, request, signal)
+        // Before the intentions are put in force: a default that has become stricter must not come after them.
+        await this.#default.ask(this.#problem !== undefined, signal)
+        return answer
       },
       clock,
       random,

@@ -68,10 +68,8 @@ export class ConsulKind<K extends EntryKind> {
   follow(): void {
     const { kind, link, clock, random } = this.#options
     this.#following = followConsul({
-      link: {
-        send: (request, signal) => this.#send(request, signal),
-        ...(link.onReachable && { onReachable: link.onReachable.bind(link) }),
-      },
+      link,
+      send: (request, signal) => this.#send(request, signal),
       clock,
       random,
       request: () => ({ method: 'GET', path: entriesPath(kind) }),

@@ -141,10 +141,8 @@ export class ConsulPolicyFeed implements PolicyFeed {
   #follow(): void {
     const { link, clock, random, from } = this.#options
     this.#following = followConsul({
-      link: {
-        send: (request, signal) => this.#send(request, signal),
-        ...(link.onReachable && { onReachable: link.onReachable.bind(link) }),
-      },
+      link,
+      send: (request, signal) => this.#send(request, signal),
       clock,
       random,
       request: () => policyRequest(from),
