@@ -27,6 +27,7 @@ import type { BasePolicy } from './policy/base.ts'
 import { type LookupParams, lookupPiece } from './policy/lookup.ts'
 import { mtlsMode, mtlsPiece } from './policy/mtls.ts'
 import type { ConsulHealth } from './report.ts'
+import { SideBySide } from './side-by-side.ts'
 import { policyPieces } from './stack.ts'
 
 /** Consul in the place of a plane: addresses, registration and, where nobody else issues them, certificates. */
@@ -102,8 +103,7 @@ export function consulMesh(
         start: async () => delay.start(),
         close: async () => delay.stop(),
       },
-      entries,
-      ...(intentions === undefined ? [] : [intentions]),
+      new SideBySide(intentions === undefined ? [entries] : [entries, intentions]),
     ],
     health: () => ({
       endpoints: source.status(),

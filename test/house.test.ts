@@ -30,6 +30,7 @@ const ASSEMBLY = [
   'member-plane.ts',
   'member-consul.ts',
   'consul-mesh.ts',
+  'side-by-side.ts',
   'newcomers.ts',
   'policies.ts',
   'report.ts',
