@@ -36,6 +36,7 @@ export class Lifecycle {
   start(): Promise<void> {
     if (this.#state === 'closed') return Promise.reject(closedError())
     if (this.#starting !== undefined) return this.#starting
+    if (this.#state === 'draining') return Promise.reject(closedError())
     const starting = this.#startParts().catch(async (error: unknown) => {
       this.#starting = undefined
       await this.#stopParts()
@@ -51,6 +52,7 @@ export class Lifecycle {
   whenStarted(): Promise<void> {
     if (this.#state === 'closed') return Promise.reject(closedError())
     if (this.#starting !== undefined) return this.#starting
+    if (this.#state === 'draining') return Promise.reject(closedError())
     return new Promise((resolve, reject) => {
       this.#waiting.push((starting) => starting.then(resolve, reject))
     })

@@ -76,6 +76,23 @@ test('after close nothing starts', async () => {
   assert.deepEqual(log, [])
 })
 
+test('after a drain nothing starts: whoever drained would not be drained again', async () => {
+  const { life, log } = world()
+  life.draining()
+  await assert.rejects(life.start(), { code: 'TULLE_CLOSED' })
+  await assert.rejects(life.whenStarted(), { code: 'TULLE_CLOSED' })
+  assert.deepEqual(log, [])
+  await life.close()
+})
+
+test('a drain of what has started leaves it started', async () => {
+  const { life } = world()
+  await life.start()
+  life.draining()
+  await Promise.all([life.start(), life.whenStarted()])
+  assert.equal(life.state, 'draining')
+})
+
 test('closing in the middle of a start waits for it and leaves nothing running', async () => {
   let release = (): void => {}
   const { life, log } = world({ policy: () => new Promise((resolve) => (release = resolve)) })
