@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
-import { type HasRuntime, RUNTIME } from '../../src/core/runtime.ts'
 import type { IdentityHealth } from '../../src/identity/identity-health.ts'
 import { createMesh } from '../../src/index.ts'
 import { type Agent, startAgent } from '../kit/consul/agent.ts'
+import { rotateRoot } from '../kit/consul/rotate-root.ts'
 import type { Cleanup } from '../kit/process.ts'
 import { delay, until } from '../kit/wait.ts'
 
@@ -40,8 +39,7 @@ async function member(t: Cleanup, agent: Agent, service: string) {
     signals: false,
     host: '127.0.0.1',
   })
-  const { identity } = (mesh as unknown as HasRuntime)[RUNTIME]
-  const health = (): IdentityHealth => (identity as unknown as { health(): IdentityHealth }).health()
+  const health = (): IdentityHealth => mesh.health().identity as IdentityHealth
   /** It has a leaf that a second root vouches for. */
   const renewed = (before: IdentityHealth): boolean =>
     health().levels.filter(({ level }) => level === 'root').length === 2 &&
@@ -76,14 +74,7 @@ test('FAULTS 38: datacenters call each other by mutual TLS, and the root they sh
   assert.equal(await back(), `200 ${orders.health().id}`)
 
   const before = [web.health(), orders.health()] as const
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const { json } = await dc1.api('GET', '/v1/connect/ca/configuration')
-  const PrivateKey = privateKey.export({ type: 'sec1', format: 'pem' })
-  const Config = { ...json.Config, PrivateKey }
-  assert.equal(
-    (await dc1.api('PUT', '/v1/connect/ca/configuration', { Provider: 'consul', Config })).status,
-    200,
-  )
+  await rotateRoot(dc1)
   const failed: string[] = []
   await until(
     async () => {

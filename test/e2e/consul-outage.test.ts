@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import type { Mesh } from '../../src/index.ts'
-import { type Agent, startCluster } from '../kit/consul/agent.ts'
+import { startCluster } from '../kit/consul/agent.ts'
 import { intend } from '../kit/consul/intend.ts'
 import { localMember } from '../kit/consul/members.ts'
+import { rotateRoot } from '../kit/consul/rotate-root.ts'
 import type { Cleanup } from '../kit/process.ts'
 import { delay, until } from '../kit/wait.ts'
 
@@ -61,14 +61,6 @@ function ordering(ledger: Ledger, from: Mesh, callers = 4): () => Promise<void> 
     stopped = true
     await Promise.all(all)
   }
-}
-
-async function rotateRoot(agent: Agent): Promise<void> {
-  const { json } = await agent.api('GET', '/v1/connect/ca/configuration')
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const PrivateKey = privateKey.export({ type: 'sec1', format: 'pem' })
-  const change = { Provider: 'consul', Config: { ...json.Config, PrivateKey } }
-  assert.equal((await agent.api('PUT', '/v1/connect/ca/configuration', change)).status, 200)
 }
 
 test('POSTs while the leader dies, intentions flip, the root is rotated, instances change and the agent dies and returns: none is executed twice, none is answered that was not, none is lost', async (t) => {
