@@ -87,7 +87,12 @@ export class ConsulNames {
     try {
       const found =
         remote === undefined ? await this.#isBehindSidecars(name) : await this.#isThere(name, remote)
-      if (!found || this.#stopped) return
+      if (this.#stopped) return
+      if (!found && remote === undefined && !this.#known.includes(name))
+        this.#options.log.warn(
+          `${name}: Consul lists no such service; where ACLs are on, the token sees it with service "${name}" { policy = "read" }`,
+        )
+      if (!found) return
       this.#found.add(name)
       this.#settle()
     } catch (error) {

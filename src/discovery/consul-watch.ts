@@ -78,7 +78,7 @@ export class ConsulWatch {
       },
       onBlind: () =>
         this.#alarm(
-          'the ACL token sees no service in Consul at all, or no node; it was lost or lost its rights: the last good instances stay',
+          'the ACL token sees no service in Consul at all, or no node; it was lost, lost its rights, or lacks service "consul" { policy = "read" }: the last good instances stay',
         ),
     })
     this.#following = followConsul({

@@ -127,6 +127,7 @@ test('a name that nothing but a sidecar stands for is asked for when it is calle
   await settled()
   await link.last(`${CONNECT}dv`).answer([])
   await misspelt
+  assert.match(told.at(-1) ?? '', /^dv: Consul lists no such service; .* service "dv" \{ policy = "read" \}$/)
   void names.seek('dv')
   await settled()
   assert.equal(link.all(`${CONNECT}dv`).length, 1, 'not at every call')
@@ -137,7 +138,7 @@ test('a name that nothing but a sidecar stands for is asked for when it is calle
   await failed
   assert.deepEqual(
     [names.known.includes('dv'), told.length],
-    [false, 2],
+    [false, 3],
     'the names themselves say that it is away',
   )
   names.stop()
