@@ -49,9 +49,13 @@ function aliasTable(endpoints: readonly Endpoint[]): { share: Float64Array; alia
   let lows = 0
   let highs = count
   let heaviest = 0
+  let most = 0
   for (let index = 0; index < count; index += 1) {
     const { weight } = endpoints[index] as Endpoint
-    if (weight > (endpoints[heaviest] as Endpoint).weight) heaviest = index
+    if (weight > most) {
+      heaviest = index
+      most = weight
+    }
     const part = (weight * count) / total
     share[index] = part
     alias[index] = index

@@ -24,6 +24,8 @@ const MAX_ENTRIES = 50_000
 /** How long judging goes on before others get their turn, in milliseconds, and after how many entries it looks. */
 const SLICE_MS = 2
 const LOOK_EVERY = 16
+/** A set of so many is work for those who are told. */
+const LONG = 1000
 const NOTHING: JudgedAnswer = {
   entries: [],
   registrations: new Map(),
@@ -73,6 +75,8 @@ export async function judgeAnswer(
   }
   const panic = byId.size === 0 && spares.size > 0
   const specs = await sorted(Array.from((panic ? spares : byId).values(), specOf), byAddress)
+  // Whoever takes in a long one has a turn of its own for it.
+  if (specs.length > LONG) await nextTurn()
   signal?.throwIfAborted()
   const last = before.set.endpoints
   const same = specs.length === last.length && specs.every((spec, index) => spec === last[index])

@@ -37,8 +37,10 @@ export class KnownEndpoint implements EndpointState {
   /** The set that listed it last, and where in it; negative: as what has replaced it. Written by `Reconciliation` alone. */
   stamp = 0
   place = 0
-  /** Pickers read it of all when they are made. */
+  /** Read of all when pickers are made. */
   weight: number
+  /** Frozen as the identity is. */
+  readonly protocol: EndpointSpec['protocol']
   #spec: EndpointSpec
   #slots: Slots | undefined
   #leaves: Map<Protocol, Leaf> | undefined
@@ -48,6 +50,7 @@ export class KnownEndpoint implements EndpointState {
     this.#spec = spec
     this.id = id
     this.weight = weightOf(spec)
+    this.protocol = spec.protocol
     this.load = newLoad(nowMs)
   }
 
@@ -73,10 +76,6 @@ export class KnownEndpoint implements EndpointState {
 
   get meta(): Readonly<Record<string, string>> | undefined {
     return this.#spec.meta
-  }
-
-  get protocol(): EndpointSpec['protocol'] {
-    return this.#spec.protocol
   }
 
   get mtls(): EndpointSpec['mtls'] {

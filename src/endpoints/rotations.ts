@@ -59,9 +59,8 @@ export class Rotations {
     }
     const apart = onlyHttp + onlyGrpc > 0
     if (apart !== (this.#http !== this.#grpc)) this.#part(apart)
-    this.#http.setKnown(onlyGrpc === 0 ? known : known.filter((endpoint) => speaks(endpoint, 'http')))
-    if (apart)
-      this.#grpc.setKnown(onlyHttp === 0 ? known : known.filter((endpoint) => speaks(endpoint, 'grpc')))
+    this.#http.setKnown(without(onlyGrpc, known, 'http'))
+    if (apart) this.#grpc.setKnown(without(onlyHttp, known, 'grpc'))
   }
 
   #part(apart: boolean): void {
@@ -119,6 +118,16 @@ export class Rotations {
     if (endpoint.protocol !== undefined) return [this.#of(endpoint.protocol)]
     return [this.#http, this.#grpc]
   }
+}
+
+/** Without so many that speak the other protocol alone; mostly they are none, or all. */
+function without(
+  others: number,
+  known: readonly KnownEndpoint[],
+  wanted: Protocol,
+): readonly KnownEndpoint[] {
+  if (others === 0) return known
+  return others === known.length ? [] : known.filter((endpoint) => speaks(endpoint, wanted))
 }
 
 function speaks({ protocol }: KnownEndpoint, wanted: Protocol): boolean {
