@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import type { Mesh } from '../../src/index.ts'
+import { inspect } from 'node:util'
+import { createMesh, type Mesh } from '../../src/index.ts'
 import { TestCa } from '../kit/certificates.ts'
 import { startAgent } from '../kit/consul/agent.ts'
 import { intend } from '../kit/consul/intend.ts'
@@ -104,4 +105,41 @@ test('TULLE_MTLS=disable on Consul is plaintext both ways, says so, and is calle
     assert.match(code ?? '', /^TULLE_/)
     return true
   })
+})
+
+test('neither token nor key is in a log, in what the mesh shows of itself, or in an error, and what is kept is for its owner alone', async (t) => {
+  const agent = await startAgent({ acl: 'deny' })
+  t.after(() => agent.stop())
+  const stateDir = folder(t)
+  const shown: string[] = []
+  const show = (...what: readonly unknown[]): void => {
+    shown.push(inspect(what, { depth: 12, showHidden: true }))
+  }
+  const mesh = createMesh({
+    service: 'orders',
+    discovery: 'consul',
+    stateDir,
+    drainDelay: 0,
+    log: 'debug',
+    logger: { debug: show, info: show, warn: show, error: show },
+    env: { ...agent.env, TULLE_INTENTIONS_DEFAULT: 'allow' },
+  })
+  t.after(() => mesh.close())
+  await answering(mesh)
+  await answered(mesh, 'http://orders.mesh/')
+  show(mesh.health(), mesh.describe('orders'), mesh.describeInbound(), mesh)
+  await agent.kill('SIGKILL')
+  await until(() => mesh.health().degraded.length > 0, { what: 'a word about the agent in health' })
+  show(mesh.health())
+  await assert.rejects(mesh.fetch('http://nobody.mesh/'), (error) => show(error) === undefined)
+  await mesh.close()
+  const kept = readdirSync(stateDir)
+  for (const name of kept) assert.equal(statSync(join(stateDir, name)).mode & 0o777, 0o600, name)
+  const { key } = JSON.parse(readFileSync(join(stateDir, 'identity.json'), 'utf8')) as { key: string }
+  const letters = key.split('\n')[1]!.slice(0, 20)
+  const all = shown.join('\n')
+  assert.ok(all.includes('orders') && shown.length > 5)
+  assert.ok(agent.token !== undefined && !all.includes(agent.token))
+  assert.ok(!all.includes(letters) && !all.includes('PRIVATE KEY'))
+  for (const name of kept) assert.ok(!readFileSync(join(stateDir, name), 'utf8').includes(agent.token), name)
 })
