@@ -148,6 +148,12 @@ export function load(call: () => Promise<string | undefined>, { callers = 4, eve
   }
 }
 
+/** Resolves when so many calls more have been made. */
+export function more({ sent }: Load, calls = 200): Promise<unknown> {
+  const enough = sent() + calls
+  return until(() => sent() >= enough, { what: `${calls} calls more`, withinMs: 30_000, seen: sent })
+}
+
 /** For `load`: a call of a member in a process of its own. */
 export const calling = (from: MemberProgram, url: string) => async (): Promise<string | undefined> => {
   const { status, code, message } = await from.fetch(url)
