@@ -142,7 +142,7 @@ test('with Consul the entries are the level below, and say what of them is not h
   assert.match(out, /document consul:\/\/tulle\/mesh\.yaml:4 services\.orders\.timeout/)
   assert.match(
     out,
-    /who may call\n {2}evil → orders-eu: deny\n {2}\* → orders-eu: 2 permissions on requests\n {2}everybody else/,
+    /who may call\n {2}evil → orders-eu: deny\n {2}\* → orders-eu: 2 permissions on requests\n {2}everybody else: as the ACLs of its agent decide, unless its TULLE_INTENTIONS_DEFAULT does\n/,
   )
   assert.match(
     out,
