@@ -59,3 +59,11 @@ test('any text is read without an error, and every resolved reading stays below 
     }),
   )
 })
+
+test('a path is read once for all the permissions of an intention', () => {
+  const path = '/a%2fb'
+  const readings = PathReadings.of(path)
+  assert.equal(PathReadings.of(path), readings)
+  assert.notEqual(PathReadings.of('/a%2fc'), readings)
+  assert.deepEqual(PathReadings.of(path), readings)
+})
