@@ -25,6 +25,8 @@ const SIDECAR = '-sidecar-proxy'
 const MAX_NAMES = 20_000
 /** So many names that were sought are remembered. */
 const MAX_SOUGHT = 1000
+/** Who has only just registered is listed by then. */
+const STRANGER_MS = 1000
 /** How long what another datacenter has is taken as it was, in milliseconds. */
 const REMOTE_MS = 5000
 /** So many questions about one name each are on their way at a time: names can come from outside. */
@@ -88,11 +90,10 @@ export class ConsulNames {
       const found =
         remote === undefined ? await this.#isBehindSidecars(name) : await this.#isThere(name, remote)
       if (this.#stopped) return
-      if (!found && remote === undefined && !this.#known.includes(name))
-        this.#options.log.warn(
-          `${name}: Consul lists no such service; where ACLs are on, the token sees it with service "${name}" { policy = "read" }`,
-        )
-      if (!found) return
+      if (!found) {
+        if (remote === undefined) this.#options.clock.background(STRANGER_MS, () => this.#missed(name))
+        return
+      }
       this.#found.add(name)
       this.#settle()
     } catch (error) {
@@ -105,6 +106,13 @@ export class ConsulNames {
   stop(): void {
     this.#stopped = true
     this.#following.stop()
+  }
+
+  #missed(name: string): void {
+    if (this.#stopped || this.#known.includes(name)) return
+    this.#options.log.warn(
+      `${name}: Consul lists no such service; where ACLs are on, the token sees it with service "${name}" { policy = "read" }`,
+    )
   }
 
   #answered({ body }: ConsulAnswer): void {

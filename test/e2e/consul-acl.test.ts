@@ -109,10 +109,10 @@ test('without the rule for a service that it calls that one is unknown, and the 
   const web = await member(t, agent, 'web', without(/^service "orders"/))
   await answering(web.mesh)
   await assert.rejects(ask(web.mesh, 'http://orders.mesh/'), { code: 'TULLE_UNKNOWN_SERVICE' })
-  assert.ok(
-    web.said.some((line) => /^orders: .*service "orders" \{ policy = "read" \}/.test(line)),
-    web.said.join('\n'),
-  )
+  await until(() => web.said.some((line) => /^orders: .*service "orders" \{ policy = "read" \}/.test(line)), {
+    what: 'a word in the log',
+    seen: () => web.said,
+  })
 })
 
 test('without any rule for services it calls they are unknown, and health has the rule', async (t) => {
