@@ -1,7 +1,7 @@
 import type { Health } from 'tulle'
 import type { Instance } from './instance.ts'
 import type { Stage } from './stage.ts'
-import { Broken, until } from './wait.ts'
+import { Broken, pause, until } from './wait.ts'
 
 /** An endpoint that failed is left alone for some seconds, and every handshake takes its time where machines are slow. */
 const IN_USE_MS = 15_000
@@ -11,6 +11,15 @@ export function inUse({ traffic }: Stage, { name }: Instance): Promise<number> {
   const { servedBy } = traffic.figures
   const before = servedBy.get(name) ?? 0
   return until(`calls for ${name}`, IN_USE_MS, () => (servedBy.get(name) ?? 0) > before + 5)
+}
+
+/** Endpoints are on the disk of a caller a second after they came; it hears of them when it calls first. */
+const KEPT_AFTER_MS = 1500
+
+/** Until an instance has called whom it calls and could start again with that, by its disk alone. */
+export async function keptByNow(stage: Stage, instance: Instance): Promise<void> {
+  await inUse(stage, instance)
+  await pause(KEPT_AFTER_MS)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { healthOf, inTouch, inUse } from '../in-touch.ts'
+import { healthOf, inTouch, inUse, keptByNow } from '../in-touch.ts'
 import { consulOf, curtain, nobodyNoticed, type Scene } from '../stage.ts'
 import { milliseconds } from '../ui/units.ts'
 import { check, pause } from '../wait.ts'
@@ -9,7 +9,7 @@ export const agentDown: Scene = {
   async play(stage) {
     const { agent } = consulOf(stage).process
     const victim = stage.cluster.named('orders-2')
-    await pause(300)
+    await keptByNow(stage, victim)
     stage.say(`kill -9 ${agent.pid}: no addresses, certificates, intentions or policy are to be had`)
     const downMs = performance.now()
     await agent.kill('SIGKILL')

@@ -1,4 +1,4 @@
-import { healthOf, inTouch, inUse } from '../in-touch.ts'
+import { healthOf, inTouch, inUse, keptByNow } from '../in-touch.ts'
 import { curtain, nobodyNoticed, planeOf, type Scene } from '../stage.ts'
 import { milliseconds } from '../ui/units.ts'
 import { check, pause, until } from '../wait.ts'
@@ -18,6 +18,7 @@ export const planeDown: Scene = {
       plane.lifetimeMs,
       () => certificates.leastLeftMs > leftMs,
     )
+    await keptByNow(stage, victim)
     stage.say(`kill -9 ${plane.pid}: no registry, no policy, no certificates are to be had`)
     const downMs = performance.now()
     await plane.stop('SIGKILL')
