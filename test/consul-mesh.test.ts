@@ -61,7 +61,7 @@ test('on Connect who calls is judged, and certificates are Connect’s', () => {
   )
   assert.deepEqual(
     mesh.parts.map(({ name }) => name),
-    ['event loop delay', 'consul-entries', 'intentions'],
+    ['event loop delay', 'consul-entries and intentions'],
   )
 })
 
