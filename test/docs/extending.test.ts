@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import ts from 'typescript'
 import type { BalancerModule } from '../../src/balance/balancer.ts'
@@ -34,9 +34,13 @@ async function written(): Promise<BalancerModule> {
   const here = dirname(fileURLToPath(import.meta.url))
   const file = join(here, `../../src/balance/best-of-three.${process.pid}.js`)
   writeFileSync(file, compiled.outputText)
-  after(() => rmSync(file, { force: true }))
-  const { bestOfThree } = (await import(pathToFileURL(file).href)) as { bestOfThree: BalancerModule }
-  return bestOfThree
+  try {
+    const { bestOfThree } = (await import(pathToFileURL(file).href)) as { bestOfThree: BalancerModule }
+    return bestOfThree
+  } finally {
+    // What has been imported is needed no more: nothing stays where the sources are.
+    rmSync(file, { force: true })
+  }
 }
 
 const bestOfThree = await written()
