@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { outlierSchema } from './endpoints/outlier-policy.ts'
 import type { connectSchema } from './policy/connect.ts'
+import type { lookupSchema } from './policy/lookup.ts'
 import type { mtlsSchema } from './policy/mtls.ts'
 import type { CancelWhat, endpointsSchema, hostsSchema, matchSchema } from './policy/pieces.ts'
 import type { breakerSchema } from './resilience/breaker.ts'
@@ -30,6 +31,8 @@ export interface PolicySettings {
   readonly connect?: Written<typeof connectSchema>
   /** How calls are protected: `strict`, `permissive` or `disable`; the local configuration may be stricter. */
   readonly mtls?: Written<typeof mtlsSchema>
+  /** Where a Consul source looks for the endpoints; default: under the service's own name. */
+  readonly lookup?: Written<typeof lookupSchema>
   /** Which calls are cancelled when the request that made them goes away; default `safe`. */
   readonly cancel?: CancelWhat | undefined
 }

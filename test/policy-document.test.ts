@@ -17,6 +17,7 @@ test('the type offers every key of the schema and no other', () => {
     outlier: true,
     limit: true,
     connect: true,
+    lookup: true,
     mtls: true,
     cancel: true,
     hosts: true,

@@ -26,7 +26,7 @@ const MAX_FILTER = 2048
 const name = (what: string) =>
   z.string({ error: `expected ${what}` }).regex(NAME, { error: `expected ${what}` })
 
-const lookupSchema = fields({
+export const lookupSchema = fields({
   service: name('the name of a service in the registry'),
   datacenter: name('the name of a datacenter'),
   namespace: name('the name of a namespace'),
