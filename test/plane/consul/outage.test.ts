@@ -28,7 +28,7 @@ test('FAULTS 21: while Consul is away the policy is served and pushes are refuse
     refused.body.message,
     /^the plane's state in consul:\/\/127\.0\.0\.1:\d+\/tulle: .*connection refused/,
   )
-  assert.match(refused.body.hint, /What is in force stays in force/)
+  assert.match(refused.body.hint, /What a plane has in force stays in force/)
   assert.equal((await one!.ask('/v1/policy')).body.sequence, 1)
   assert.equal((await one!.ask('/readyz')).status, 200)
   await agent.restart()
