@@ -3,8 +3,8 @@ import type { Instance } from './instance.ts'
 import type { Stage } from './stage.ts'
 import { Broken, pause, until } from './wait.ts'
 
-/** An endpoint that failed is left alone for some seconds, and every handshake takes its time where machines are slow. */
-const IN_USE_MS = 15_000
+/** An endpoint that failed is left alone, twice as long each time it fails again: 1 to 16 s where a start is slow. */
+const IN_USE_MS = 40_000
 
 /** How long it takes until an instance that has just started is called, in milliseconds. */
 export function inUse({ traffic }: Stage, { name }: Instance): Promise<number> {
