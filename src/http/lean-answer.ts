@@ -67,7 +67,9 @@ export class LeanAnswer implements Receiver {
   handleEvent(): void {
     const reason: unknown = this.request.signal?.reason
     this.aborted = true
-    this.#fail(reason)
+    // A body has fetch's own word for it where the reason is none.
+    const none = this.status !== 0 && !reason
+    this.#fail(none ? new DOMException('The operation was aborted.', 'AbortError') : reason)
     this.#abort?.(reason)
   }
 
@@ -103,7 +105,6 @@ export class LeanAnswer implements Receiver {
   onComplete(rawTrailers: Buffer[]): void {
     this.complete = true
     if (this.#heir !== undefined) this.#heir.onComplete(rawTrailers)
-    else if (this.bodiless) this.#ignoreSignal()
     else this.#sink?.wake()
   }
 
@@ -127,12 +128,16 @@ export class LeanAnswer implements Receiver {
   take(): Buffer[] {
     if (this.failed) throw this.failure
     const chunks = this.#chunks
-    if (this.complete) this.#ignoreSignal()
-    else if (chunks.length === 0) return chunks
+    if (chunks.length === 0) return chunks
     this.#chunks = []
     this.#bytes = 0
     this.#go()
     return chunks
+  }
+
+  /** All of it was taken: nothing ends it any more. */
+  close(): void {
+    this.#ignoreSignal()
   }
 
   /** The reader wants no more. */

@@ -3,6 +3,9 @@ import type { LeanAnswer, Sink } from './lean-answer.ts'
 import { responseHeaders } from './lean-response-headers.ts'
 import { joined, streamOf } from './lean-stream.ts'
 
+/** Before undici 7 (Node.js 20 and 22) a body whose call was aborted refuses to be read, without becoming used. */
+const ABORTED_IS_UNREADABLE = Number.parseInt(process.versions.undici ?? '', 10) < 7
+
 /**
  * The body of a lean answer. Read whole as text, JSON or bytes it never becomes a stream; all else (`body`, `blob`,
  * `formData`, `clone`, and whatever is asked of a body that was read already) is left to a real `Response` that is made
@@ -12,10 +15,13 @@ export class LeanBody {
   readonly #answer: LeanAnswer
   #real: Response | undefined
   #used = false
+  /** A copy does not hear of what becomes of the answer later. */
+  readonly #copy: boolean
 
   constructor(answer: LeanAnswer, real?: Response) {
     this.#answer = answer
     this.#real = real
+    this.#copy = real !== undefined && !answer.aborted
   }
 
   get used(): boolean {
@@ -26,14 +32,28 @@ export class LeanBody {
     return this.real.body as ReadableStream | null
   }
 
-  /** All of it, converted; rejects as fetch does where it was read already, or breaks. */
-  whole<T>(convert: (bytes: Buffer) => T, otherwise: (real: Response) => Promise<T>): Promise<T> {
+  /**
+   * All of it, converted; rejects as fetch does where it was read already, or breaks.
+   *
+   * @param convert undefined: only a real `Response` can
+   */
+  whole<T>(
+    convert: ((bytes: Buffer) => T) | undefined,
+    otherwise: (real: Response) => Promise<T>,
+  ): Promise<T> {
     const answer = this.#answer
-    if (this.#used || this.#real !== undefined || answer.bodiless) return otherwise(this.real)
+    if (this.used) return otherwise(this.real)
+    if (ABORTED_IS_UNREADABLE && answer.aborted && !this.#copy)
+      return Promise.reject(new DOMException('The operation was aborted.', 'AbortError'))
+    if (convert === undefined || this.#real !== undefined || answer.bodiless) return otherwise(this.real)
     this.#used = true
     // Taken a microtask later: an abort in the same tick still wins, as it does in fetch.
     return new Promise<void>((resolve, reject) => answer.read(new Whole(answer, resolve, reject), true)).then(
-      () => convert(joined(answer.take())),
+      () => {
+        const bytes = joined(answer.take())
+        answer.close()
+        return convert(bytes)
+      },
     )
   }
 

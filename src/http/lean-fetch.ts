@@ -22,7 +22,7 @@ export function leanFetch(
     answer as unknown as Dispatcher.DispatchHandler,
   )
   return answer.head.then(() => {
-    if (answer.aborted) throw answer.failure
+    if (answer.aborted) throw signal?.reason
     return answer.exceptional ? handOver(answer) : responseOf(answer)
   })
 }

@@ -72,11 +72,11 @@ class LeanResponse {
   }
 
   blob(): Promise<Blob> {
-    return this.#body.real.blob()
+    return this.#body.whole(undefined, (real) => real.blob())
   }
 
   formData(): Promise<FormData> {
-    return this.#body.real.formData()
+    return this.#body.whole(undefined, (real) => real.formData() as Promise<FormData>)
   }
 
   clone(): Response {
@@ -97,7 +97,7 @@ export function responseOf(answer: LeanAnswer): Response {
   const body = new LeanBody(answer)
   const response = new LeanResponse(answer, body)
   // One that has come whole holds no connection, and without a signal nobody knows of it.
-  const done = answer.bodiless || (answer.complete && answer.request.signal === undefined)
+  const done = (answer.bodiless || answer.complete) && answer.request.signal === undefined
   return done ? (response as unknown as Response) : made(response, body)
 }
 
@@ -121,11 +121,11 @@ function adopt(): void {
     if (name !== 'constructor' && Object.hasOwn(ours, name)) Object.defineProperty(ours, name, { enumerable })
 }
 
-/** Not part of the text (Encoding standard, "UTF-8 decode"). */
-const hasMark = (bytes: Buffer): boolean => bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
+const decoder = new TextDecoder()
 
+/** As fetch does it: a byte order mark is taken away before decoding, which takes one away too. */
 const toText = (bytes: Buffer): string =>
-  hasMark(bytes) ? bytes.toString('utf8', 3) : bytes.toString('utf8')
+  decoder.decode(bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? bytes.subarray(3) : bytes)
 const toJson = (bytes: Buffer): unknown => JSON.parse(toText(bytes))
 const toArrayBuffer = (bytes: Buffer): ArrayBuffer =>
   bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer

@@ -56,6 +56,7 @@ class Source implements Sink {
     const bytes = joined(this.#answer.take())
     if (bytes.byteLength > 0) controller.enqueue(new Uint8Array(bytes))
     else if (this.#answer.complete) {
+      this.#answer.close()
       controller.close()
       controller.byobRequest?.respond(0)
     } else return false
