@@ -17,10 +17,14 @@ export function leanFetch(
   const { signal } = request
   if (signal?.aborted === true) return Promise.reject(signal.reason)
   const answer = new LeanAnswer(request)
-  dispatcher.dispatch(
-    request as unknown as Dispatcher.DispatchOptions,
-    answer as unknown as Dispatcher.DispatchHandler,
-  )
+  try {
+    dispatcher.dispatch(
+      request as unknown as Dispatcher.DispatchOptions,
+      answer as unknown as Dispatcher.DispatchHandler,
+    )
+  } catch (error) {
+    answer.onError(error)
+  }
   return answer.head.then(() => {
     if (answer.aborted) throw signal?.reason
     return answer.exceptional ? handOver(answer) : responseOf(answer)

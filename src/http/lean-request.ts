@@ -52,10 +52,10 @@ export function leanRequest(
   const signal = given.signal ?? undefined
   if (method === undefined || !(signal === undefined || signal instanceof AbortSignal)) return undefined
   const href = String(input)
-  if (!URL.canParse(href)) return undefined
-  const url = new URL(href)
+  const url = typeof input === 'string' ? parsed(input) : input
+  if (url === undefined || !isPlain(url)) return undefined
   const { origin } = url
-  if (!isPlain(url) || !claims(origin)) return undefined
+  if (!claims(origin)) return undefined
   const content = contentOf(given.body ?? undefined, method)
   if (content === undefined) return undefined
   const { body, type, length } = content
@@ -76,6 +76,15 @@ export function leanRequest(
 }
 
 const NOTHING: RequestInit = {}
+
+/** Not asked first whether it can be: that would be to parse it twice. */
+function parsed(url: string): URL | undefined {
+  try {
+    return new URL(url)
+  } catch {
+    return undefined
+  }
+}
 
 /** Options that change what is sent or what becomes of the answer; named with their default, they ask for nothing. */
 function asksForMore(init: RequestInit & { readonly priority?: unknown; readonly cache?: unknown }): boolean {
