@@ -28,10 +28,6 @@ export class LeanBody {
     return this.#used || (this.#real?.bodyUsed ?? false)
   }
 
-  get stream(): ReadableStream | null {
-    return this.real.body as ReadableStream | null
-  }
-
   /**
    * All of it, converted; rejects as fetch does where it was read already, or breaks.
    *

@@ -1,6 +1,10 @@
+import * as workers from 'node:worker_threads'
 import type { LeanAnswer } from './lean-answer.ts'
 import { LeanBody } from './lean-body.ts'
 import { responseHeaders } from './lean-response-headers.ts'
+
+/** Since Node.js 22.10: what a Response is to `structuredClone`. */
+const { markAsUncloneable } = workers as { markAsUncloneable?: (object: object) => void }
 
 /**
  * What the lean fetch resolves with: `instanceof Response`, and like one in all that a program can ask of it. Its
@@ -15,6 +19,7 @@ class LeanResponse {
   constructor(answer: LeanAnswer, body: LeanBody) {
     this.#answer = answer
     this.#body = body
+    markAsUncloneable?.(this)
   }
 
   get type(): string {

@@ -135,6 +135,7 @@ async function headOf(res: Response, peek: boolean): Promise<unknown> {
       Object.keys(res),
     ],
     enumerable: namesOf(res),
+    structured: thrownBy(() => structuredClone(res)),
     body: !peek
       ? undefined
       : res.body === null
