@@ -1,7 +1,6 @@
 import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events'
 import { getDefaultHighWaterMark } from 'node:stream'
 import { isMeshError } from '../core/errors.ts'
-import { rawHeader } from './classify.ts'
 import type { LeanRequest } from './lean-request.ts'
 import type { Receiver } from './receiver.ts'
 
@@ -84,9 +83,7 @@ export class LeanAnswer implements Receiver {
     this.statusText = statusText
     this.#resume = resume
     this.bodiless = this.request.method === 'HEAD' || WITHOUT_BODY.has(status)
-    this.exceptional =
-      MORE_THAN_AN_ANSWER.has(status) ||
-      (!this.bodiless && rawHeader(rawHeaders, 'content-encoding') !== undefined)
+    this.exceptional = MORE_THAN_AN_ANSWER.has(status) || isExceptional(rawHeaders, !this.bodiless)
     this.#paused = this.exceptional
     this.#resolve(this)
     return !this.#paused
@@ -181,6 +178,20 @@ export class LeanAnswer implements Receiver {
   #ignoreSignal(): void {
     this.request.signal?.removeEventListener('abort', this)
   }
+}
+
+const CONTENT_ENCODING = 'content-encoding'
+
+/** A body to be decoded; or a value that ends in white space, which a `Headers` made by us would not keep. */
+function isExceptional(rawHeaders: readonly Buffer[], hasBody: boolean): boolean {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as Buffer
+    const value = rawHeaders[i + 1] as Buffer
+    if (value.length > 0 && (value[value.length - 1] as number) <= 0x20) return true
+    if (!hasBody || name.length !== CONTENT_ENCODING.length) continue
+    if (name.toString('latin1').toLowerCase() === CONTENT_ENCODING) return true
+  }
+  return false
 }
 
 /** One signal may well be that of very many calls: fetch too raises the number above which Node.js warns. */

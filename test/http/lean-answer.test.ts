@@ -37,7 +37,7 @@ test('who wants all of it makes nobody wait', () => {
   assert.equal(scripted.data('x'.repeat(getDefaultHighWaterMark(false))), true)
 })
 
-test('answers that mean more than themselves wait at their head, with the bytes still to come', () => {
+test('answers that mean more than themselves, or are not to be told by our Headers, wait at their head, with the bytes still to come', () => {
   for (const status of [301, 302, 303, 307, 308, 401, 407, 421]) {
     const scripted = new ScriptedAnswer()
     assert.equal(scripted.head(status), false)
@@ -45,6 +45,8 @@ test('answers that mean more than themselves wait at their head, with the bytes 
   }
   const compressed = new ScriptedAnswer()
   assert.equal(compressed.head(200, 'Content-Encoding', 'gzip'), false)
+  const padded = new ScriptedAnswer()
+  assert.equal(padded.head(200, 'x-a', 'padded '), false)
   const without = new ScriptedAnswer({ method: 'HEAD' })
   assert.equal(without.head(200, 'content-encoding', 'gzip'), true)
 })
