@@ -49,10 +49,10 @@ export function createFetch(dispatcher: MeshDispatcher, builtIn: BuiltIn = globa
     const over = mesh === undefined ? through : new OneCall(dispatcher, mesh)
     const request = leanRequest(input, init, defaults, claims)
     if (request !== undefined)
-      return leanFetch(request, over, (answer) => unwrapped(handOver(answer, builtIn, over)))
+      return leanFetch(request, over, (answer) => unwrapped(() => handOver(answer, builtIn, over)))
     // biome-ignore lint/complexity/noArguments: to be told of a call without any in fetch's own words
     if (arguments.length === 0) return (builtIn as () => Promise<Response>)()
-    return unwrapped(builtIn(input, isDictionary(init) ? optionsOf(init, over) : init))
+    return unwrapped(() => builtIn(input, isDictionary(init) ? optionsOf(init, over) : init))
   }
 }
 
@@ -87,9 +87,9 @@ class OneCall {
   }
 }
 
-async function unwrapped(response: Promise<Response>): Promise<Response> {
+async function unwrapped(call: () => Promise<Response>): Promise<Response> {
   try {
-    return await response
+    return await call()
   } catch (error) {
     const cause = error instanceof TypeError ? error.cause : undefined
     throw isMeshError(cause) ? cause : error

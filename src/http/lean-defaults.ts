@@ -33,8 +33,16 @@ export class FetchDefaults {
 
   #probe(url: string, learned: (headers: LeanHeaders | undefined) => void): void {
     const dispatcher = new Probe((flat) => learned(LeanHeaders.learn(flat)))
-    // Whatever becomes of it: a probe that is not understood teaches nothing.
-    this.#builtIn(url, { method: 'POST', body: 'x', dispatcher } as unknown as RequestInit).catch(() => {})
+    void this.#call(url, { method: 'POST', body: 'x', dispatcher } as unknown as RequestInit)
+  }
+
+  /** Whatever becomes of it, and whatever stands in the place of the built-in fetch: it teaches nothing then. */
+  async #call(url: string, init: RequestInit): Promise<void> {
+    try {
+      await this.#builtIn(url, init)
+    } catch {
+      // Nothing was to be sent.
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { answers, JSON_ANSWER, READINGS, to, twice } from '../kit/fetch-answers.ts'
-import type { Answer } from '../kit/fetch-arms.ts'
+import { type Answer, urlOf } from '../kit/fetch-arms.ts'
 import { Comparison } from '../kit/fetch-comparison.ts'
 import { inits } from '../kit/fetch-inits.ts'
 
@@ -145,6 +145,24 @@ describe('mesh.fetch and the built-in fetch', () => {
       ),
     )
     assert.equal(actual, expected)
+  })
+
+  test('use as many connections, one call after the other', async () => {
+    const others = await Comparison.open()
+    try {
+      const [bare, mesh] = await Promise.all(
+        [others.bare, others.mesh].map(async ({ fetch, server }) => {
+          for (let i = 0; i < 20; i++) {
+            const res = await fetch(urlOf(JSON_ANSWER), { method: i % 2 === 0 ? 'GET' : 'POST' })
+            await (i % 3 === 0 ? res.text() : res.json())
+          }
+          return server.connections
+        }),
+      )
+      assert.equal(mesh, bare)
+    } finally {
+      await others.close()
+    }
   })
 
   test('were compared in several hundred cases', () => {

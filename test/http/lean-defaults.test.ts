@@ -16,6 +16,11 @@ test('the first call learns what the built-in fetch adds, for each scheme, and a
   assert.equal(asked, 2)
 })
 
+test('whatever stands in the place of the built-in fetch does no harm', () => {
+  for (const stub of [() => undefined, () => assert.fail('not here'), () => Promise.reject(new Error('no'))])
+    assert.equal(new FetchDefaults(stub as unknown as typeof fetch).of('https:'), undefined)
+})
+
 test('a fetch that is not the runtime’s own, and sends nothing through the dispatcher it is given, teaches nothing', async () => {
   const mocked = new FetchDefaults((async () => new Response('mocked')) as typeof fetch)
   assert.equal(mocked.of('http:'), undefined)
