@@ -21,7 +21,7 @@ import { type BuiltLayer, buildEndpoint } from './stack.ts'
  * `createMesh`; does no I/O before `start()`.
  */
 export class Mesh implements HasRuntime, AsyncDisposable {
-  /** The built-in `fetch` over the mesh, with `mesh: { timeout, retry, idempotent, affinity }` beside its own options. */
+  /** What the built-in `fetch` does, over the mesh, with `mesh: { timeout, retry, idempotent, affinity }` beside its own options. */
   readonly fetch: MeshFetch
   /** `undici.request` over the mesh, with the same `mesh` options. */
   readonly request: MeshRequest

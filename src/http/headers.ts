@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { BAGGAGE, TIMEOUT } from '../core/header-names.ts'
-import { headerName } from './header-name.ts'
+import { type HeaderName, headerName } from './header-name.ts'
 import { mistake } from './mistake.ts'
 
 /** Names and values in turn, as undici takes them: nothing in here is shared with the caller. */
@@ -21,10 +21,12 @@ const FORBIDDEN_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 
 /**
  * Copies headers in any form undici accepts: a flat array, an iterable of pairs, an object. Checked here, before
- * anything is decided, as strictly as undici will check them again. Throws TULLE_BAD_CALL.
+ * anything is decided, as strictly as undici will check them again; what is checked already is taken as it is. Throws
+ * TULLE_BAD_CALL.
  */
 export function copyHeaders(headers: Dispatcher.DispatchOptions['headers']): RequestHeaders {
-  const copy = new Copy()
+  if (headers instanceof CheckedHeaders) return headers
+  const copy = new CheckedHeaders()
   if (headers === undefined || headers === null) return copy
   if (typeof headers !== 'object') throw mistake('headers must be an object or an array')
   if (Array.isArray(headers)) {
@@ -41,7 +43,8 @@ export function copyHeaders(headers: Dispatcher.DispatchOptions['headers']): Req
   return copy
 }
 
-class Copy implements RequestHeaders {
+/** Made for one call, and belongs to it: what was added is not looked at again. */
+export class CheckedHeaders implements RequestHeaders {
   readonly flat: FlatHeaders = []
   hasIdempotencyKey = false
   hasTraceparent = false
@@ -54,18 +57,28 @@ class Copy implements RequestHeaders {
     this.flat.push('host', host)
   }
 
+  /** False, and nothing is added, where the value may not be sent. The name is one that `headerName` accepts. */
+  tryAdd(name: string, value: string): boolean {
+    if (FORBIDDEN_IN_VALUE.test(value)) return false
+    this.#put(name, headerName(name).role, value)
+    return true
+  }
+
   add(name: unknown, value: unknown): void {
     if (value === undefined) return
     const { role } = headerName(name)
     const key = name as string
-    const text = Array.isArray(value) ? value.map((one) => textOf(key, one)) : textOf(key, value)
+    this.#put(key, role, Array.isArray(value) ? value.map((one) => textOf(key, one)) : textOf(key, value))
+  }
+
+  #put(name: string, role: HeaderName['role'], text: string | string[]): void {
     if (role === 'host') this.#hasHost = true
     // An empty key is one that somebody forgot to fill in: no server recognises a repetition by it.
     else if (role === 'idempotency-key')
       this.hasIdempotencyKey ||= [text].flat().some((one) => one.trim() !== '')
     else if (role === 'traceparent') this.hasTraceparent = true
     else if (role === TIMEOUT) this.hasTimeout = true
-    this.flat.push(key, text)
+    this.flat.push(name, text)
   }
 }
 

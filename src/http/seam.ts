@@ -54,6 +54,11 @@ export class MeshDispatcher extends Dispatcher {
     return this.send(options, handler, (options as DispatchOptions | undefined)?.mesh)
   }
 
+  /** Whether calls to this origin are the mesh's, be it to refuse them. */
+  claims(origin: string): boolean {
+    return this.#meaningOf(origin) !== undefined
+  }
+
   /** `dispatch` with what the caller says of this one call given apart. */
   send(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler, mesh: unknown): boolean {
     const meaning = this.#meaningOf(options?.origin)
