@@ -1,0 +1,68 @@
+/** What a ratio may be at most: `bench/budgets.json`. Ratios alone, since times are a machine's. */
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { root } from '../test/kit/root.ts'
+import { METHODS } from './arms/arm.ts'
+import { rowsOf } from './comparisons.ts'
+import { GROUPS } from './groups.ts'
+import { fixed } from './report/table.ts'
+import type { GroupResult } from './results.ts'
+import { median } from './statistics.ts'
+
+const Budget = z.strictObject({
+  group: z.enum(GROUPS),
+  arm: z.string(),
+  /** The arm it is divided by. */
+  over: z.string(),
+  method: z.enum(METHODS),
+  /** `main`: the application's main thread. `total`: all processes. `bytes`: allocated per call. */
+  of: z.enum(['main', 'total', 'bytes']),
+  atMost: z.number().positive(),
+})
+export type Budget = z.infer<typeof Budget>
+
+export interface Verdict {
+  readonly budget: Budget
+  readonly ratio: number
+  /** The ratio without what equal arms differ by: what the budget is held against. */
+  readonly certainly: number
+  readonly kept: boolean
+}
+
+export function readBudgets(): Budget[] {
+  return z.array(Budget).parse(JSON.parse(readFileSync(`${root}/bench/budgets.json`, 'utf8')))
+}
+
+/** Verdicts on what was measured; budgets of arms that were not are left out. */
+export function judge(budgets: readonly Budget[], results: readonly GroupResult[]): Verdict[] {
+  return budgets.flatMap((budget) => {
+    const result = results.find(({ group }) => group === budget.group)
+    const rows = result === undefined ? [] : rowsOf(result.arms, budget.method)
+    const arm = rows.find(({ name }) => name === budget.arm)
+    const over = rows.find(({ name }) => name === budget.over)
+    if (arm === undefined || over === undefined) return []
+    const [cost, spread] = costOf(arm, budget.of)
+    const [reference] = costOf(over, budget.of)
+    const certainly = (cost - (Number.isNaN(spread) ? 0 : spread)) / reference
+    // A ratio that is no number was not measured, which is no way to keep a budget.
+    return [{ budget, ratio: cost / reference, certainly, kept: certainly <= budget.atMost }]
+  })
+}
+
+type Costs = ReturnType<typeof rowsOf>[number]
+
+function costOf({ costs, main, total }: Costs, of: Budget['of']): [cost: number, spread: number] {
+  if (of === 'bytes') return [costs.bytesPerCall, 0]
+  return of === 'main' ? [median(costs.mainUs), main.spread] : [median(costs.totalUs), total.spread]
+}
+
+/** A line each. */
+export function verdictsReport(verdicts: readonly Verdict[]): string {
+  const lines = verdicts.map(
+    ({ budget: { group, arm, over, method, of, atMost }, ratio, certainly, kept }) => {
+      const measured = `× ${fixed(ratio, 2)}, less A/A × ${fixed(certainly, 2)}, at most × ${fixed(atMost, 2)}`
+      return `${kept ? 'kept    ' : 'EXCEEDED'}  ${group} ${method}: ${arm} over ${over}, ${of}: ${measured}\n`
+    },
+  )
+  return lines.length === 0 ? 'no budget is about what was measured\n' : lines.join('')
+}

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ARMS } from '../../bench/arms/index.ts'
+import { type Budget, judge, readBudgets, verdictsReport } from '../../bench/budgets.ts'
+import { GROUP } from './fixtures.ts'
+
+const budget = (over: Partial<Budget>): Budget => ({
+  group: 'http',
+  arm: 'mesh',
+  over: 'dispatch',
+  method: 'GET',
+  of: 'main',
+  atMost: 1.4,
+  ...over,
+})
+
+test('a ratio is held against its budget without what equal arms differ by', () => {
+  const [verdict] = judge([budget({})], [GROUP])
+  assert.equal(verdict?.ratio, 1.6)
+  assert.equal(verdict?.certainly, 1.4)
+  assert.equal(verdict?.kept, true)
+  const [tight] = judge([budget({ atMost: 1.39 })], [GROUP])
+  assert.equal(tight?.kept, false)
+  assert.match(verdictsReport([tight!]), /^EXCEEDED {2}http GET: mesh over dispatch, main: × 1\.60/)
+})
+
+test('allocations are counted as they are, and totals by themselves', () => {
+  const of = (kind: Budget['of']) => judge([budget({ of: kind })], [GROUP])[0]?.certainly
+  assert.equal(of('bytes'), 1.8)
+  assert.equal(of('total'), 1.25)
+})
+
+test('a ratio that is no number is not kept', () => {
+  const [mesh, ...rest] = GROUP.arms.slice(1)
+  const unmeasured = { ...mesh!, costs: mesh!.costs.map((costs) => ({ ...costs, bytesPerCall: Number.NaN })) }
+  const group = { ...GROUP, arms: [GROUP.arms[0]!, unmeasured, ...rest] }
+  assert.equal(judge([budget({ of: 'bytes' })], [group])[0]?.kept, false)
+})
+
+test('what was not measured is not judged', () => {
+  assert.deepEqual(judge([budget({ group: 'tls' }), budget({ arm: 'other' })], [GROUP]), [])
+})
+
+test('every budget of the file is about arms that there are', () => {
+  for (const { group, arm, over, method } of readBudgets()) {
+    const names = ARMS.filter((one) => one.group === group && (one.methods ?? ['GET']).includes(method))
+    for (const name of [arm, over])
+      assert.ok(
+        names.some((one) => one.name === name),
+        `${group} ${method}: no arm ${name}`,
+      )
+  }
+})
