@@ -10,6 +10,7 @@ import { callsReport } from './report/calls.ts'
 import { machineReport } from './report/machine.ts'
 import type { GroupResult } from './results.ts'
 import { runGroup } from './runner.ts'
+import { type Outcome, simulate, simulationReport } from './simulate/table.ts'
 
 const options = parseOptions(process.argv.slice(2))
 if (options.help) process.stdout.write(USAGE)
@@ -24,8 +25,13 @@ async function run(): Promise<void> {
   }
   print(machineReport(machine))
   const results: GroupResult[] = []
+  let simulated: Outcome[] | undefined
   try {
     for (const group of options.groups) {
+      if (group === 'simulate') {
+        simulated = simulate([1], tell)
+        print(simulationReport(simulated))
+      }
       if (!CALL_GROUPS.includes(group as CallGroup)) continue
       const arms = armsOf(group as CallGroup, options)
       if (arms.length === 0) continue
@@ -41,5 +47,6 @@ async function run(): Promise<void> {
     process.stderr.write(verdictsReport(verdicts))
     if (verdicts.length === 0 || verdicts.some(({ kept }) => !kept)) process.exitCode = 1
   }
-  if (options.json) process.stdout.write(`${JSON.stringify({ machine, groups: results }, null, 1)}\n`)
+  if (options.json)
+    process.stdout.write(`${JSON.stringify({ machine, groups: results, simulated }, null, 1)}\n`)
 }
