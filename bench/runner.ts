@@ -26,7 +26,7 @@ export async function runGroup(
 ): Promise<GroupResult> {
   const before = loadavg()[0] ?? 0
   const started = performance.now()
-  const stage = new Stage(certificates)
+  const stage = new Stage(certificates, tell)
   try {
     const runs: Run[] = []
     for (const arm of arms) runs.push(new Run(await stage.open(arm), options))
@@ -89,6 +89,8 @@ class Run {
   }
 
   async sampleHeap(): Promise<void> {
+    // What a server allocates is not the caller's to tell.
+    if (this.#staged.arm.payer === 'upstream') return
     const { concurrency, pace } = this.#options
     for (const costs of this.#costs) {
       const heap = { ask: 'heap', method: costs.method, calls: pace.heapCalls, concurrency } as const
@@ -110,18 +112,21 @@ class Run {
     const { arm, caller, upstream } = this.#staged
     const paid = arm.payer === 'upstream'
     const { pid } = paid ? upstream : caller
-    if (!paid) await awake(this.#staged, true)
+    // Proxies share a core with the upstream, which must leave it to them.
+    const stirred = !paid && arm.group !== 'sidecar'
+    if (stirred) await awake(this.#staged, true)
     const from = mainThreadUs(pid)
     const calls = await this.#window(costs, paid)
     costs.mainUs.push((mainThreadUs(pid) - from) / calls)
-    if (!paid) await awake(this.#staged, false)
+    if (stirred) await awake(this.#staged, false)
   }
 
   async #totalWindow(costs: Costs): Promise<void> {
-    const { caller, upstream } = this.#staged
+    const { caller, upstream, proxies } = this.#staged
     const pids: readonly (readonly [Part, number])[] = [
       ['caller', caller.pid],
       ['upstream', upstream.pid],
+      ...(proxies?.pids ?? []).map((pid) => ['proxies', pid] as const),
     ]
     const from = pids.map(([, pid]) => processUs(pid))
     const calls = await this.#window(costs, false)

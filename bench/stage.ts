@@ -10,7 +10,8 @@ import type {
   UpstreamQuestion,
   UpstreamSettings,
 } from './messages.ts'
-import { APPLICATION_CORE, OTHER_CORE, Peer } from './processes.ts'
+import { APPLICATION_CORE, OTHER_CORE, onCore, Peer } from './processes.ts'
+import { type Pair, startPair } from './sidecar/pair.ts'
 
 interface Upstream {
   readonly peer: Peer<UpstreamQuestion>
@@ -22,23 +23,28 @@ export interface Staged {
   readonly arm: Arm
   readonly caller: Peer<CallerQuestion>
   readonly upstream: Peer<UpstreamQuestion>
+  readonly proxies: Pair | undefined
 }
 
 export class Stage {
   readonly #certificates: string
+  readonly #tell: (line: string) => void
+  readonly #pairs: Pair[] = []
   readonly #upstreams = new Map<string, Promise<Upstream>>()
   readonly #started: Peer<never>[] = []
 
-  constructor(certificates: string) {
+  constructor(certificates: string, tell: (line: string) => void = () => {}) {
     this.#certificates = certificates
+    this.#tell = tell
   }
 
   async open(arm: Arm): Promise<Staged> {
     const { peer: upstream, ports } = await this.#upstreamOf(arm)
     const paid = arm.payer === 'upstream'
+    const proxies = await this.#pairOf(arm, ports[0] ?? 0)
     const settings: CallerSettings = {
       kind: arm.caller,
-      ports,
+      ports: proxies === undefined ? ports : [proxies.port],
       armament: arm.armament,
       certificates: arm.mtls === true ? this.#certificates : undefined,
     }
@@ -50,7 +56,17 @@ export class Stage {
       `${arm.label}, caller`,
     )
     this.#started.push(peer as Peer<never>)
-    return { arm, caller: peer, upstream }
+    return { arm, caller: peer, upstream, proxies }
+  }
+
+  async #pairOf({ proxies }: Arm, upstreamPort: number): Promise<Pair | undefined> {
+    if (proxies === undefined) return undefined
+    const under = (command: readonly string[]) => onCore(OTHER_CORE, command)
+    const settings = { upstreamPort, certificates: this.#certificates, under, tell: this.#tell }
+    const pair = await startPair(proxies, settings)
+    this.#tell(`${proxies}: ${pair.version}`)
+    this.#pairs.push(pair)
+    return pair
   }
 
   /** Where the upstream is what is looked at, each arm has one of its own. */
@@ -78,7 +94,10 @@ export class Stage {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#started.map((peer) => peer.stop()))
+    await Promise.all([
+      ...this.#started.map((peer) => peer.stop()),
+      ...this.#pairs.map((pair) => pair.stop()),
+    ])
   }
 }
 

@@ -14,6 +14,7 @@ export type CallerKind =
   | 'mesh-fetch'
   | 'grpc-js'
   | 'grpc-mesh'
+  | 'http2'
 
 /** What answers; `bench/upstream/` has one file for each family. */
 export type UpstreamKind =

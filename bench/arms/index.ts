@@ -1,10 +1,19 @@
 import type { CallGroup } from '../groups.ts'
 import type { Options } from '../options.ts'
 import type { Arm } from './arm.ts'
+import { GRPC_ARMS } from './grpc.ts'
 import { HTTP_ARMS, TLS_ARMS } from './http.ts'
+import { INBOUND_ARMS } from './inbound.ts'
+import { SIDECAR_ARMS } from './sidecar.ts'
 
 /** Every arm there is. */
-export const ARMS: readonly Arm[] = [...HTTP_ARMS, ...TLS_ARMS]
+export const ARMS: readonly Arm[] = [
+  ...HTTP_ARMS,
+  ...TLS_ARMS,
+  ...SIDECAR_ARMS,
+  ...INBOUND_ARMS,
+  ...GRPC_ARMS,
+]
 
 /** Those of one group that were asked for, with the ones they are compared with. */
 export function armsOf(group: CallGroup, { quick, match }: Pick<Options, 'quick' | 'match'>): Arm[] {

@@ -6,7 +6,7 @@ import { type Caller, closedLoop, openLoop, sampleHeap } from './drive.ts'
 
 export type Prepare = (settings: CallerSettings) => Caller | Promise<Caller>
 
-const KINDS: Readonly<Partial<Record<CallerKind, () => Promise<Prepare>>>> = {
+const KINDS: Readonly<Record<CallerKind, () => Promise<Prepare>>> = {
   socket: async () => (await import('./socket.ts')).socketCaller,
   dispatch: async () => (await import('./undici.ts')).dispatchCaller,
   'undici-request': async () => (await import('./undici.ts')).requestCaller,
@@ -14,15 +14,16 @@ const KINDS: Readonly<Partial<Record<CallerKind, () => Promise<Prepare>>>> = {
   'http-request': async () => (await import('./http-request.ts')).httpRequestCaller,
   assembled: async () => (await import('./assembled.ts')).assembledCaller,
   moleculer: async () => (await import('./moleculer.ts')).moleculerCaller,
+  'grpc-js': async () => (await import('./grpc.ts')).grpcCaller,
+  'grpc-mesh': async () => (await import('./grpc.ts')).grpcMeshCaller,
+  http2: async () => (await import('./grpc.ts')).http2Caller,
   'mesh-dispatcher': async () => (await import('./mesh.ts')).meshDispatcherCaller,
   'mesh-request': async () => (await import('./mesh.ts')).meshRequestCaller,
   'mesh-fetch': async () => (await import('./mesh.ts')).meshFetchCaller,
 }
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as CallerSettings
-const load = KINDS[settings.kind as CallerKind]
-if (load === undefined) throw new Error(`no such caller: ${settings.kind}`)
-const prepare = await load()
+const prepare = await KINDS[settings.kind as CallerKind]()
 const caller = await prepare(settings)
 
 answer(null, async (question: CallerQuestion) => {

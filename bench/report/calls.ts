@@ -54,7 +54,7 @@ export function callsReport(result: GroupResult, machine: Machine, raw: boolean)
 function methodReport(result: GroupResult, method: Method, machine: Machine, raw: boolean): string {
   const rows = rowsOf(result.arms, method)
   const legend =
-    `\n${method}, 1 KB answers, ${machine.concurrency} at a time; µs of processor time per call ` +
+    `\n${result.group === 'grpc' ? 'unary' : method}, 1 KB answers, ${machine.concurrency} at a time; µs of processor time per call ` +
     `(main: the application's main thread; total: all processes), µs of latency at ${machine.rate} arrivals a second\n`
   return legend + tableOf(COLUMNS, rows) + (raw ? windowsOf(rows) : '')
 }
