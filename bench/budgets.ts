@@ -7,6 +7,7 @@ import { rowsOf } from './comparisons.ts'
 import { GROUPS } from './groups.ts'
 import { fixed } from './report/table.ts'
 import type { GroupResult } from './results.ts'
+import { memoryRatio, type ScaleResult } from './scale/run.ts'
 import { median } from './statistics.ts'
 
 const Budget = z.strictObject({
@@ -14,9 +15,12 @@ const Budget = z.strictObject({
   arm: z.string(),
   /** The arm it is divided by. */
   over: z.string(),
-  method: z.enum(METHODS),
-  /** `main`: the application's main thread. `total`: all processes. `bytes`: allocated per call. */
-  of: z.enum(['main', 'total', 'bytes']),
+  method: z.enum(METHODS).optional(),
+  /**
+   * `main`: the application's main thread. `total`: all processes. `bytes`: allocated per call. `memory`: of one endpoint
+   * among the most, over an unused Pool; the group `scale` alone.
+   */
+  of: z.enum(['main', 'total', 'bytes', 'memory']),
   atMost: z.number().positive(),
 })
 export type Budget = z.infer<typeof Budget>
@@ -34,10 +38,19 @@ export function readBudgets(): Budget[] {
 }
 
 /** Verdicts on what was measured; budgets of arms that were not are left out. */
-export function judge(budgets: readonly Budget[], results: readonly GroupResult[]): Verdict[] {
+export function judge(
+  budgets: readonly Budget[],
+  results: readonly GroupResult[],
+  scale?: readonly ScaleResult[],
+): Verdict[] {
   return budgets.flatMap((budget) => {
+    if (budget.of === 'memory') {
+      if (scale === undefined) return []
+      const ratio = memoryRatio(scale)
+      return [{ budget, ratio, certainly: ratio, kept: ratio <= budget.atMost }]
+    }
     const result = results.find(({ group }) => group === budget.group)
-    const rows = result === undefined ? [] : rowsOf(result.arms, budget.method)
+    const rows = result === undefined ? [] : rowsOf(result.arms, budget.method ?? 'GET')
     const arm = rows.find(({ name }) => name === budget.arm)
     const over = rows.find(({ name }) => name === budget.over)
     if (arm === undefined || over === undefined) return []
@@ -61,7 +74,7 @@ export function verdictsReport(verdicts: readonly Verdict[]): string {
   const lines = verdicts.map(
     ({ budget: { group, arm, over, method, of, atMost }, ratio, certainly, kept }) => {
       const measured = `× ${fixed(ratio, 2)}, less A/A × ${fixed(certainly, 2)}, at most × ${fixed(atMost, 2)}`
-      return `${kept ? 'kept    ' : 'EXCEEDED'}  ${group} ${method}: ${arm} over ${over}, ${of}: ${measured}\n`
+      return `${kept ? 'kept    ' : 'EXCEEDED'}  ${[group, method].join(' ').trim()}: ${arm} over ${over}, ${of}: ${measured}\n`
     },
   )
   return lines.length === 0 ? 'no budget is about what was measured\n' : lines.join('')

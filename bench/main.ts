@@ -6,10 +6,14 @@ import { makeCertificates } from './certificates.ts'
 import { CALL_GROUPS, type CallGroup } from './groups.ts'
 import { machineOf } from './machine.ts'
 import { parseOptions, USAGE } from './options.ts'
+import { measurePlane, type PlaneResult, planeReport } from './plane/run.ts'
+import { writeCharts } from './plot/write.ts'
 import { callsReport } from './report/calls.ts'
+import { jsonOf } from './report/json.ts'
 import { machineReport } from './report/machine.ts'
 import type { GroupResult } from './results.ts'
 import { runGroup } from './runner.ts'
+import { measureScale, type ScaleResult, scaleReport } from './scale/run.ts'
 import { type Outcome, simulate, simulationReport } from './simulate/table.ts'
 
 const options = parseOptions(process.argv.slice(2))
@@ -25,12 +29,22 @@ async function run(): Promise<void> {
   }
   print(machineReport(machine))
   const results: GroupResult[] = []
+  let scale: ScaleResult[] | undefined
+  let plane: PlaneResult | undefined
   let simulated: Outcome[] | undefined
   try {
     for (const group of options.groups) {
       if (group === 'simulate') {
         simulated = simulate([1], tell)
         print(simulationReport(simulated))
+      }
+      if (group === 'scale') {
+        scale = await measureScale(tell)
+        print(scaleReport(scale))
+      }
+      if (group === 'plane') {
+        plane = await measurePlane(options.quick ? 40 : 200, options.quick ? 3 : 10, tell)
+        print(planeReport(plane))
       }
       if (!CALL_GROUPS.includes(group as CallGroup)) continue
       const arms = armsOf(group as CallGroup, options)
@@ -42,11 +56,14 @@ async function run(): Promise<void> {
   } finally {
     rmSync(certificates, { recursive: true })
   }
+  if (options.plot) for (const path of writeCharts(results, machine)) tell(path)
   if (options.check) {
-    const verdicts = judge(readBudgets(), results)
+    const verdicts = judge(readBudgets(), results, scale)
     process.stderr.write(verdictsReport(verdicts))
     if (verdicts.length === 0 || verdicts.some(({ kept }) => !kept)) process.exitCode = 1
   }
   if (options.json)
-    process.stdout.write(`${JSON.stringify({ machine, groups: results, simulated }, null, 1)}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ machine, groups: jsonOf(results), scale, plane, simulated }, null, 1)}\n`,
+    )
 }
