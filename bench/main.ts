@@ -1,9 +1,11 @@
 /** `npm run bench`: see `bench/README.md`, or `npm run bench -- --help`. */
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from '../test/kit/root.ts'
 import { armsOf } from './arms/index.ts'
 import { judge, readBudgets, verdictsReport } from './budgets.ts'
 import { makeCertificates } from './certificates.ts'
-import { CALL_GROUPS, type CallGroup } from './groups.ts'
+import { CALL_GROUPS, type CallGroup, GROUPS, type Group } from './groups.ts'
 import { machineOf } from './machine.ts'
 import { parseOptions, USAGE } from './options.ts'
 import { measurePlane, type PlaneResult, planeReport } from './plane/run.ts'
@@ -11,6 +13,7 @@ import { writeCharts } from './plot/write.ts'
 import { callsReport } from './report/calls.ts'
 import { jsonOf } from './report/json.ts'
 import { machineReport } from './report/machine.ts'
+import { commandOf, withTable } from './report/page.ts'
 import type { GroupResult } from './results.ts'
 import { runGroup } from './runner.ts'
 import { measureScale, type ScaleResult, scaleReport } from './scale/run.ts'
@@ -28,6 +31,15 @@ async function run(): Promise<void> {
     if (!options.json) process.stdout.write(`${text}\n`)
   }
   print(machineReport(machine))
+  /** The page of the documentation, with every table as soon as there is one. */
+  const report = (group: Group, text: string): void => {
+    print(text)
+    if (!options.docs) return
+    const page = join(root, 'docs', 'performance.md')
+    const command = commandOf(group, process.argv.slice(2), GROUPS)
+    const whole = group === 'simulate' ? text : `${machineReport(machine)}\n${text}`
+    writeFileSync(page, withTable(readFileSync(page, 'utf8'), group, command, whole))
+  }
   const results: GroupResult[] = []
   let scale: ScaleResult[] | undefined
   let plane: PlaneResult | undefined
@@ -36,22 +48,22 @@ async function run(): Promise<void> {
     for (const group of options.groups) {
       if (group === 'simulate') {
         simulated = simulate([1], tell)
-        print(simulationReport(simulated))
+        report(group, simulationReport(simulated))
       }
       if (group === 'scale') {
         scale = await measureScale(tell)
-        print(scaleReport(scale))
+        report(group, scaleReport(scale))
       }
       if (group === 'plane') {
         plane = await measurePlane(options.quick ? 40 : 200, options.quick ? 3 : 10, tell)
-        print(planeReport(plane))
+        report(group, planeReport(plane))
       }
       if (!CALL_GROUPS.includes(group as CallGroup)) continue
       const arms = armsOf(group as CallGroup, options)
       if (arms.length === 0) continue
       const result = await runGroup(arms, options, certificates, tell)
       results.push(result)
-      print(callsReport(result, machine, options.raw))
+      report(group, callsReport(result, machine, options.raw))
     }
   } finally {
     rmSync(certificates, { recursive: true })

@@ -29,6 +29,7 @@ export interface Options {
   readonly raw: boolean
   readonly check: boolean
   readonly plot: boolean
+  readonly docs: boolean
   /** Only arms whose name contains it, beside the ones they are compared with. */
   readonly match: string | undefined
   readonly help: boolean
@@ -36,22 +37,22 @@ export interface Options {
 
 const FULL: Pace = {
   warmupMs: 2500,
-  warmupCalls: 20_000,
+  warmupCalls: 10_000,
   settleMs: 80,
   turns: 2,
   windows: 2,
-  windowMs: 150,
-  openMs: 500,
+  windowMs: 125,
+  openMs: 350,
   heapCalls: 3000,
 }
 const QUICK: Pace = {
-  ...FULL,
   warmupMs: 500,
   warmupCalls: 5000,
+  settleMs: 40,
   turns: 1,
-  windows: 3,
+  windows: 2,
   windowMs: 60,
-  openMs: 150,
+  openMs: 120,
   heapCalls: 1000,
 }
 
@@ -67,6 +68,7 @@ groups     ${GROUPS.join(' ')}; default all
 --raw      every window with the tables
 --check    exit code 1 where a ratio is over what bench/budgets.json allows
 --plot     SVG charts into bench/out
+--docs     the tables into docs/performance.md
 `
 
 /** @throws Error in words for whoever typed it */
@@ -84,6 +86,7 @@ export function parseOptions(args: readonly string[]): Options {
       raw: { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
       plot: { type: 'boolean', default: false },
+      docs: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })

@@ -28,8 +28,8 @@ export async function runGroup(
   const started = performance.now()
   const stage = new Stage(certificates, tell)
   try {
-    const runs: Run[] = []
-    for (const arm of arms) runs.push(new Run(await stage.open(arm), options))
+    const staged = await Promise.all(arms.map((arm) => stage.open(arm)))
+    const runs = staged.map((one) => new Run(one, options))
     for (const run of runs) {
       tell(`warming ${run.label}`)
       await run.warm()
