@@ -99,7 +99,9 @@ export class Addresses implements Part {
         this.#settle(service, watch)
       },
       (error) => {
-        const problem = error instanceof Error ? error.message : String(error)
+        const said = error instanceof Error ? error.message : String(error)
+        // A source that names the service itself is not echoed.
+        const problem = said.startsWith(`${service}: `) ? said.slice(service.length + 2) : said
         if (problem !== watch.problem)
           this.#log.warn(`discovery of ${service}: ${problem}`, { source: this.#source.name })
         watch.problem = problem

@@ -200,9 +200,11 @@ function mistake(name: string, value: unknown, setting: Setting<unknown>): MeshE
   })
 }
 
-/** `scheme://user:password@host` without what must not be seen. */
+/** `scheme://user:password@host?token=secret` without what must not be seen. */
 function maskUserinfo(text: string): string {
-  return text.replace(/(\w+:\/\/)[^@/\s]+@/g, '$1********@')
+  return text
+    .replace(/(\w+:\/\/)[^@/\s]+@/g, '$1********@')
+    .replace(/(\w+:\/\/[^\s?#"]*[?#])[^\s"]+/g, '$1********')
 }
 
 function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
@@ -244,4 +246,23 @@ function unknownOptions(given: Readonly<Record<string, unknown>>): string[] {
     )
     .filter((name) => !known.includes(name))
     .map((name) => `createMesh: ${name} is not an option; did you mean ${closest(name, known)}?`)
+}
+
+/** Whether anything gives this process an identity: files, a plane, or Connect where TLS is spoken at all. */
+export function hasIdentity(config: Config): boolean {
+  const { certFile, keyFile, planes, joinToken, discovery } = config
+  const issued = Boolean(certFile || keyFile || joinToken) || planes.length > 0
+  return issued || (discovery === 'consul' && usesTls(config))
+}
+
+/** As the local configuration has it, possible or not: strict mutual TLS takes an identity. */
+export function localMtls({ mtls, inbound, origins }: Config, identity: boolean) {
+  const written =
+    mtls !== '' && origins.some(({ setting, source }) => setting.option === 'mtls' && source !== 'default')
+  const outbound = mtls || (identity ? 'strict' : 'disable')
+  return { outbound, inbound: inbound.mtls ?? outbound, written }
+}
+
+function usesTls({ mtls, inbound }: Config): boolean {
+  return mtls !== 'disable' || (inbound.mtls ?? 'disable') !== 'disable'
 }

@@ -4,12 +4,12 @@ import { join, resolve } from 'node:path'
 import type { ConsulAgentOptions } from './control/consul-agent.ts'
 import { HttpConsulLink } from './control/consul-link.ts'
 import { readDocument } from './control/document.ts'
-import type { Clock, Logger, Random } from './core/ports.ts'
+import type { Logger } from './core/ports.ts'
 import { type OpenedConsulPlane, openConsulPlane } from './plane/consul/open.ts'
 import { readConsulPlace } from './plane/consul/place.ts'
-import { replaceFile, syncFolder } from './plane/disk.ts'
-import { advertised, isEverywhere, listen, urlOf } from './plane/listening.ts'
-import type { Push, Pushed } from './plane/policies.ts'
+import { keepText } from './plane/disk.ts'
+import { type EveryPlane, type EveryPlaneOptions, embedded } from './plane/embedded.ts'
+import { advertised, DEFAULT_PORT, listen, urlOf } from './plane/listening.ts'
 import { systemClock, systemWall } from './platform/clock.ts'
 import { packageVersion } from './platform/package-version.ts'
 import { systemRandom } from './platform/random.ts'
@@ -17,7 +17,7 @@ import { LOCAL_NAMES } from './policy/hosts.ts'
 import { createLogger } from './telemetry/log.ts'
 
 /** How a plane is run that keeps its state in Consul. */
-export interface ConsulPlaneOptions {
+export interface ConsulPlaneOptions extends EveryPlaneOptions {
   /** `consul://[host[:port]]/prefix`, `consul+https://…`; without a host the agent is where `agent` says. */
   readonly store: string
   /** How the agent is spoken to; its address, where `store` names none, default http://127.0.0.1:8500. */
@@ -30,31 +30,16 @@ export interface ConsulPlaneOptions {
   readonly host?: string | undefined
   /** Host names or addresses that the admin token names, those of all replicas. Default this machine's name and 127.0.0.1, or `host`. */
   readonly advertise?: readonly string[] | undefined
-  /** Services whose certificate is as good as the admin token; default none. */
-  readonly admins?: readonly string[] | undefined
-  /** Host names a policy may claim; default those that no public server has (`policy/hosts.ts`). */
-  readonly policyHosts?: readonly string[] | undefined
   /** Makes a new admin token for all replicas; the old one is over. Default false. */
   readonly newAdminToken?: boolean | undefined
-  /** How many versions of the policy are kept; default 200. */
-  readonly keepVersions?: number | undefined
-  /** Default 10,000. */
-  readonly maxConnections?: number | undefined
   /** Default: one line per entry on standard error, from `warn` up. Without `dir` it gets the audit log too. */
   readonly logger?: Logger | undefined
-  readonly clock?: Clock | undefined
-  /** Wall-clock milliseconds. */
-  readonly wall?: (() => number) | undefined
-  readonly random?: Random | undefined
 }
 
-/** A running replica. The calls below are for the program it runs in: they need no token. */
-export interface ConsulPlane {
-  /** Where it is reached from this machine. */
-  readonly url: string
+/** A running replica of a plane whose state is in Consul. */
+export interface ConsulPlane extends EveryPlane {
   /** Where its admin token says it is reached. */
   readonly urls: readonly string[]
-  readonly port: number
   /** `consul://host:port/prefix`. */
   readonly store: string
   /** Consul's. */
@@ -67,18 +52,8 @@ export interface ConsulPlane {
   readonly adminTokenFile: string | undefined
   /** Where the one in force was shown, in words, on whatever machine. */
   readonly adminTokenShown: string | undefined
-  /** @throws PolicyRefusal with every problem, Refusal (409) where `expected` is not in force or another came first */
-  pushPolicy(push: Omit<Push, 'author' | 'message'> & Partial<Push>): Promise<Pushed>
-  rollbackPolicy(to: number): Promise<Pushed>
-  /** Who said to this replica that it runs which version of the policy, and what it refused. */
-  subscribers(): ReturnType<OpenedConsulPlane['parts']['subscribers']['list']>
-  /** Answers what waits and closes every connection. Safe to call again. */
-  close(): Promise<void>
-  /** As `close`: `await using plane = await startConsulPlane(…)`. */
-  [Symbol.asyncDispose](): Promise<void>
 }
 
-const DEFAULT_PORT = 7400
 const DEFAULT_AGENT = 'http://127.0.0.1:8500'
 
 /**
@@ -130,18 +105,11 @@ interface Running {
 
 function planeOf(opened: OpenedConsulPlane, running: Running): ConsulPlane {
   const { parts, identity, admin, place } = opened
-  const { audit, policies, wall } = parts
-  const { port, host, urls } = running
-  let closed: Promise<void> | undefined
-  const written = async <T>(route: string, result: Promise<T>): Promise<T> => {
-    const value = await result
-    await audit.append({ time: wall(), caller: 'embedded', from: 'embedded', route, status: 200 })
-    return value
-  }
+  const { port, host, urls, adminToken, adminTokenFile } = running
+  const { plane } = embedded({ parts, host, port, shut: () => opened.close() })
   return {
-    url: urlOf(isEverywhere(host) ? '127.0.0.1' : (host as string), port),
+    ...plane,
     urls,
-    port,
     store: place,
     get trustDomain() {
       return identity.trustDomain
@@ -149,21 +117,10 @@ function planeOf(opened: OpenedConsulPlane, running: Running): ConsulPlane {
     get rootSha256() {
       return identity.rootSha256
     },
-    adminToken: running.adminToken,
-    adminTokenFile: running.adminTokenFile,
+    adminToken,
+    adminTokenFile,
     get adminTokenShown() {
       return admin.shown
-    },
-    pushPolicy: (push) => written('pushPolicy', policies.push({ author: 'embedded', message: '', ...push })),
-    rollbackPolicy: (to) =>
-      written(`rollbackPolicy ${to}`, policies.rollback(to, { author: 'embedded', message: '' })),
-    subscribers: () => parts.subscribers.list(),
-    close() {
-      closed ??= opened.close()
-      return closed
-    },
-    [Symbol.asyncDispose]() {
-      return this.close()
     },
   }
 }
@@ -185,8 +142,7 @@ async function adminToken(
   const hand = async (token: string): Promise<void> => {
     made = token
     if (file === undefined) return
-    await replaceFile(file, new TextEncoder().encode(`${token}\n`))
-    await syncFolder(join(file, '..'))
+    await keepText(file, `${token}\n`)
   }
   if (anew) await admin.replace(content, hand, shown)
   else if (!(await admin.create(content, hand, shown))) {

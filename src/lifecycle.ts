@@ -16,6 +16,8 @@ export class Lifecycle {
   #state: LifecycleState = 'idle'
   #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
+  /** Of the part that is starting now. */
+  #breakOff: AbortController | undefined
   readonly #waiting: ((starting: Promise<void>) => void)[] = []
 
   /** @param timeoutMs how long each part may take to start, in milliseconds */
@@ -34,6 +36,7 @@ export class Lifecycle {
   start(): Promise<void> {
     if (this.#state === 'closed') return Promise.reject(closedError())
     if (this.#starting !== undefined) return this.#starting
+    if (this.#state === 'draining') return Promise.reject(closedError())
     const starting = this.#startParts().catch(async (error: unknown) => {
       this.#starting = undefined
       await this.#stopParts()
@@ -49,6 +52,7 @@ export class Lifecycle {
   whenStarted(): Promise<void> {
     if (this.#state === 'closed') return Promise.reject(closedError())
     if (this.#starting !== undefined) return this.#starting
+    if (this.#state === 'draining') return Promise.reject(closedError())
     return new Promise((resolve, reject) => {
       this.#waiting.push((starting) => starting.then(resolve, reject))
     })
@@ -68,6 +72,7 @@ export class Lifecycle {
     const starting = this.#starting
     this.#enter('closed')
     for (const wait of this.#waiting.splice(0)) wait(Promise.reject(closedError()))
+    this.#breakOff?.abort(closedError())
     await starting?.catch(() => {})
     await this.#stopParts()
   }
@@ -83,6 +88,7 @@ export class Lifecycle {
 
   async #startPart(part: Part): Promise<void> {
     const controller = new AbortController()
+    this.#breakOff = controller
     const late = new MeshError('TULLE_START', `${part.name} did not start within ${this.#timeoutMs} ms`, {
       layer: part.name,
     })
@@ -97,6 +103,7 @@ export class Lifecycle {
     try {
       await Promise.race([part.start(controller.signal), timeout])
     } catch (cause) {
+      if (this.#state === 'closed') throw closedError()
       if (isMeshError(cause)) throw cause
       const message = cause instanceof Error ? cause.message : String(cause)
       throw new MeshError('TULLE_START', `${part.name} could not start: ${message}`, {
@@ -104,6 +111,7 @@ export class Lifecycle {
         cause,
       })
     } finally {
+      this.#breakOff = undefined
       disarm()
     }
   }

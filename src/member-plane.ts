@@ -10,10 +10,14 @@ import { localAddressTowards } from './discovery/local-address.ts'
 import { PlaneSource } from './discovery/plane.ts'
 import { Registrar } from './discovery/registrar.ts'
 import type { MeshIdentity } from './identity/mesh-identity.ts'
-import { identityRoom, type MemberDeps, mistake, type ParsePolicy } from './member-parts.ts'
-
-/** How long a start tries for the first certificate, in milliseconds. */
-const MAX_FIRST_MS = 5000
+import {
+  firstCertificateMs,
+  identityRoom,
+  type MemberDeps,
+  metaOf,
+  mistake,
+  type ParsePolicy,
+} from './member-parts.ts'
 
 export interface PlaneMember {
   readonly identity: DeferredIdentity
@@ -38,7 +42,7 @@ export function planeMember(
   deps: MemberDeps,
   { urls, token, store, others, hasIdentity }: PlaneFacts,
 ): PlaneMember {
-  const { service, stateKeys, version, zone, weight, trustBundle } = config
+  const { service, stateKeys, trustBundle } = config
   const instance = randomUUID()
   const trustDomain = readToken(token ?? '')?.trustDomain
   let configured: readonly string[] | undefined
@@ -72,19 +76,17 @@ export function planeMember(
       trustDomain,
       store,
       stateKeys,
-      // Shorter than the start may take, so that its own reason is what is told.
-      startWithinMs: Math.min(MAX_FIRST_MS, config.startTimeoutMs / 2),
+      startWithinMs: firstCertificateMs(config),
     })
     return new room.MeshIdentity({ ...deps, service, source })
   }
   const identity = others ?? new DeferredIdentity(certificates)
-  const meta = { weight, ...(version ? { version } : {}), ...(zone ? { zone } : {}) }
   const registrar = new Registrar({
     ...deps,
     link,
     instance,
     service,
-    meta,
+    meta: metaOf(config),
     advertise: config.advertise || undefined,
     hasIdentity,
     localAddress: () => localAddressTowards(urls[0] as string),

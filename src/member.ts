@@ -1,4 +1,4 @@
-import type { Config } from './config.ts'
+import { type Config, hasIdentity, localMtls } from './config.ts'
 import type { PlanePolicyFeed } from './control/plane-feed.ts'
 import { readToken } from './core/plane-wire.ts'
 import { DeferredIdentity } from './deferred-identity.ts'
@@ -52,8 +52,7 @@ export function memberOf(config: Config, deps: MemberDeps, mesh: MeshWords): Mem
     throw mistake(
       'TULLE_DISCOVERY=consul takes its identity from Connect, and TULLE_JOIN_TOKEN is for one from a plane: give one of them',
     )
-  const hasIdentity = files !== undefined || urls.length > 0 || (onConsul && usesTls(config))
-  const mtls = mtlsOf(config, hasIdentity)
+  const mtls = mtlsOf(config, hasIdentity(config))
   const consul = consulMember(config, deps, { store, files, mtls, mesh })
   const plane =
     urls.length === 0
@@ -110,17 +109,10 @@ function filesOf(config: Config, deps: MemberDeps): DeferredIdentity | undefined
   })
 }
 
-function usesTls({ mtls, inbound }: Config): boolean {
-  return mtls !== 'disable' || (inbound.mtls ?? 'disable') !== 'disable'
-}
-
 /** Permissive without an identity is plaintext: a migration begins there. */
-function mtlsOf({ mtls, inbound, origins }: Config, hasIdentity: boolean): LocalMtls {
-  const written =
-    mtls !== '' && origins.some(({ setting, source }) => setting.option === 'mtls' && source !== 'default')
-  const outbound = mtls || (hasIdentity ? 'strict' : 'disable')
-  const local = { outbound, inbound: inbound.mtls ?? outbound, written }
-  if (hasIdentity) return local
+function mtlsOf(config: Config, identity: boolean): LocalMtls {
+  const local = localMtls(config, identity)
+  if (identity) return local
   if (local.outbound === 'strict' || local.inbound === 'strict')
     throw mistake(
       'strict mutual TLS needs an identity: give TULLE_JOIN_TOKEN, or TULLE_CERT_FILE, TULLE_KEY_FILE and TULLE_TRUST_BUNDLE_FILE, or TULLE_DISCOVERY=consul',

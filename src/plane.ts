@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { readDocument } from './control/document.ts'
 import { MeshError } from './core/errors.ts'
-import type { Clock, Logger, Random } from './core/ports.ts'
+import type { Logger } from './core/ports.ts'
 import { servicesOf } from './plane/api/registry-routes.ts'
-import { replaceFile, syncFolder } from './plane/disk.ts'
-import { advertised, isEverywhere, listen, urlOf } from './plane/listening.ts'
+import { keepText } from './plane/disk.ts'
+import { type EveryPlane, type EveryPlaneOptions, embedded } from './plane/embedded.ts'
+import { advertised, DEFAULT_PORT, listen, urlOf } from './plane/listening.ts'
 import { type OpenedPlane, openPlane } from './plane/open.ts'
-import type { Push, Pushed } from './plane/policies.ts'
 import { systemClock, systemWall } from './platform/clock.ts'
 import { packageVersion } from './platform/package-version.ts'
 import { systemRandom } from './platform/random.ts'
@@ -17,6 +17,7 @@ import { createLogger } from './telemetry/log.ts'
 
 export { type ConsulPlane, type ConsulPlaneOptions, startConsulPlane } from './consul-plane.ts'
 export type { ConsulAgentOptions } from './control/consul-agent.ts'
+export type { EveryPlane, EveryPlaneOptions } from './plane/embedded.ts'
 export type { Push, Pushed } from './plane/policies.ts'
 export { PolicyRefusal } from './plane/policy-refusal.ts'
 export { Refusal, type RefusalKind } from './plane/refusal.ts'
@@ -24,7 +25,7 @@ export type { Subscriber } from './plane/subscribers.ts'
 export type { Problem } from './policy/problem.ts'
 
 /** How a plane is run. */
-export interface PlaneOptions {
+export interface PlaneOptions extends EveryPlaneOptions {
   /** Where its state is, made (0700) at the first start; one plane at a time. Default: a temporary one, removed at close. */
   readonly dir?: string | undefined
   /** Default 7400; without `dir`, or with `dev`, any free one. */
@@ -48,33 +49,18 @@ export interface PlaneOptions {
   readonly caKeyFile?: string | undefined
   /** How long an SVID lives, in milliseconds; default 24 h. */
   readonly svidTtlMs?: number | undefined
-  /** Services whose SVID is as good as the admin token; default none. */
-  readonly admins?: readonly string[] | undefined
-  /** Host names a policy may claim; default those that no public server has (`policy/hosts.ts`). */
-  readonly policyHosts?: readonly string[] | undefined
   /** Makes a new admin token; the old one is over. Default false. */
   readonly newAdminToken?: boolean | undefined
   /** How long an instance is believed without a heartbeat, in milliseconds; default 10,000. */
   readonly instanceTtlMs?: number | undefined
-  /** How many versions of the policy are kept; default 200. */
-  readonly keepVersions?: number | undefined
-  /** Default 10,000. */
-  readonly maxConnections?: number | undefined
   /** Default: one line per entry on standard error, from `warn` up. */
   readonly logger?: Logger | undefined
-  readonly clock?: Clock | undefined
-  /** Wall-clock milliseconds. */
-  readonly wall?: (() => number) | undefined
-  readonly random?: Random | undefined
 }
 
-/** A running plane. The calls below are for the program it runs in, tests above all: they need no token. */
-export interface Plane {
-  /** Where it is reached from this machine. */
-  readonly url: string
+/** A running plane of its own: registry, policy and certificate authority. */
+export interface Plane extends EveryPlane {
   /** Where tokens say it is reached. */
   readonly urls: readonly string[]
-  readonly port: number
   readonly dir: string
   readonly trustDomain: string
   /** Of the root that signs, lower-case hexadecimal. */
@@ -96,9 +82,6 @@ export interface Plane {
   ): string
   /** A join token for any service, of a plane for trying out. */
   devToken(): Promise<string>
-  /** @throws PolicyRefusal with every problem, Refusal (409) where `expected` is not in force */
-  pushPolicy(push: Omit<Push, 'author' | 'message'> & Partial<Push>): Promise<Pushed>
-  rollbackPolicy(to: number): Promise<Pushed>
   ban(service: string, reason?: string): Promise<void>
   unban(service: string): Promise<void>
   /** A new root signs from now on; the old one stays trusted until `retire`. */
@@ -107,15 +90,7 @@ export interface Plane {
   retire(options?: { readonly force?: boolean | undefined }): Promise<void>
   /** Endpoints by service, each with how many instances hold it. */
   services(): Record<string, object[]>
-  /** Who said that it runs which version of the policy, and what it refused. */
-  subscribers(): ReturnType<OpenedPlane['parts']['subscribers']['list']>
-  /** Answers what waits, closes every connection, and lets go of the directory. Safe to call again. */
-  close(): Promise<void>
-  /** As `close`: `await using plane = await startPlane(…)`. */
-  [Symbol.asyncDispose](): Promise<void>
 }
-
-const DEFAULT_PORT = 7400
 
 /**
  * Starts the plane: registry, policy and certificate authority of one mesh, over HTTPS.
@@ -177,21 +152,15 @@ interface Running {
 
 function planeOf(opened: OpenedPlane, running: Running): Plane {
   const { parts, roots, own } = opened
-  const { audit, policies, wall } = parts
   const { bans, authority, tokens } = own
   const { dir, port, host, urls, adminToken, adminTokenFile, discard } = running
-  let closed: Promise<void> | undefined
-  const written = async <T>(route: string, result: Promise<T>): Promise<T> => {
-    const value = await result
-    await audit.append({ time: wall(), caller: 'embedded', from: 'embedded', route, status: 200 })
-    return value
-  }
+  const shut = (): Promise<void> => opened.close().finally(discard)
+  const { plane, written } = embedded({ parts, host, port, shut })
   const createToken: Plane['createToken'] = (service, how) =>
     tokens.mint(service, own.where(), how ?? {}).token
   return {
-    url: urlOf(isEverywhere(host) ? '127.0.0.1' : (host as string), port),
+    ...plane,
     urls: urls(),
-    port,
     dir,
     trustDomain: authority.trustDomain,
     get rootSha256() {
@@ -206,22 +175,11 @@ function planeOf(opened: OpenedPlane, running: Running): Plane {
     async devToken() {
       return createToken('*')
     },
-    pushPolicy: (push) => written('pushPolicy', policies.push({ author: 'embedded', message: '', ...push })),
-    rollbackPolicy: (to) =>
-      written(`rollbackPolicy ${to}`, policies.rollback(to, { author: 'embedded', message: '' })),
     ban: (service, reason) => written(`ban ${service}`, bans.ban(service, reason)),
     unban: (service) => written(`unban ${service}`, bans.unban(service)),
     rotate: () => written('rotate', authority.rotate()),
     retire: ({ force = false } = {}) => written('retire', authority.retire({ force })),
     services: () => servicesOf(own.registry),
-    subscribers: () => parts.subscribers.list(),
-    close() {
-      closed ??= opened.close().finally(discard)
-      return closed
-    },
-    [Symbol.asyncDispose]() {
-      return this.close()
-    },
   }
 }
 
@@ -236,8 +194,7 @@ async function makeAdminToken(
   let made: string | undefined
   const { rootSha256, trustDomain } = roots
   await admin.replace({ urls, rootSha256, trustDomain }, async (token) => {
-    await replaceFile(file, new TextEncoder().encode(`${token}\n`))
-    await syncFolder(join(file, '..'))
+    await keepText(file, `${token}\n`)
     made = token
   })
   return made

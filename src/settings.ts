@@ -128,9 +128,13 @@ export const SETTINGS = {
   ...CONSUL_SETTINGS,
 } as const
 
-/** No other scheme: a URL taken for a path would be a file that is not there. */
+/**
+ * No other scheme: a URL taken for a path would be a file that is not there. Users and queries of URLs are not parts of a
+ * key, and would be shown with it.
+ */
 function acceptPolicyPlace(text: string): string | undefined {
-  return /^(?!consul:\/\/[^/])[a-z][a-z0-9+.-]+:\/\//i.test(text) ? undefined : text
+  if (/^consul:\/\/[^/@?#][^@?#]*$/.test(text)) return text
+  return /^(?:consul:|[a-z][a-z0-9+.-]+:\/\/)/i.test(text) ? undefined : text
 }
 
 function parseEndpoints(text: string): ReadonlyMap<string, readonly EndpointSpec[]> | undefined {

@@ -79,6 +79,8 @@ test('an error of discovery keeps the last set and is named until the next good 
   source.watched.get('orders')!.error(new Error('registry unreachable'))
   assert.deepEqual(ports('orders'), [1])
   assert.deepEqual(addresses.problems, ['orders: registry unreachable'])
+  source.watched.get('orders')?.error(new Error('orders: none to be seen'))
+  assert.deepEqual(addresses.problems, ['orders: none to be seen'], 'named once')
   source.watched.get('orders')!.set(at(1))
   assert.deepEqual(addresses.problems, [])
 })

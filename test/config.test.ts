@@ -194,6 +194,28 @@ test('what is odd about the option consul is said', () => {
 test('a policy is a path or a key of Consul, no other URL', () => {
   const policy = (value: string) => readConfig({ env: { TULLE_SERVICE: 'web', TULLE_POLICY: value } }).policy
   assert.equal(policy('consul://tulle/mesh.yaml'), 'consul://tulle/mesh.yaml')
-  for (const bad of ['https://plane/policy.yaml', 'consul://', 'consul:///tulle'])
+  for (const bad of [
+    'https://plane/policy.yaml',
+    'consul://',
+    'consul:///tulle',
+    'consul:/tulle',
+    'Consul://tulle',
+  ])
     assert.throws(() => policy(bad), /TULLE_POLICY: expected the path of a file or a folder, or consul:/)
+})
+
+test('credentials that do not belong into a key of Consul are refused, and not repeated', () => {
+  for (const bad of [
+    'consul://root:hush@127.0.0.1:8500/tulle/mesh.yaml',
+    'consul://tulle/mesh.yaml?token=hush',
+    'consul://hush@tulle/mesh.yaml?token=hush#hush',
+  ])
+    assert.throws(
+      () => readConfig({ env: { TULLE_SERVICE: 'web', TULLE_POLICY: bad } }),
+      ({ message }: Error) => {
+        assert.match(message, /TULLE_POLICY: expected/)
+        assert.doesNotMatch(message, /hush/)
+        return true
+      },
+    )
 })

@@ -29,6 +29,8 @@ const ASSEMBLY = [
   'member-parts.ts',
   'member-plane.ts',
   'member-consul.ts',
+  'consul-mesh.ts',
+  'side-by-side.ts',
   'newcomers.ts',
   'policies.ts',
   'report.ts',

@@ -5,15 +5,15 @@ import type { Part } from '../src/core/ports.ts'
 import { Lifecycle } from '../src/lifecycle.ts'
 import { ManualClock } from '../src/testing/manual-clock.ts'
 
-const world = (behaviour: Record<string, () => Promise<void>> = {}) => {
+const world = (behaviour: Record<string, (signal: AbortSignal) => Promise<void>> = {}) => {
   const clock = new ManualClock()
   const log: string[] = []
   const states: string[] = []
   const part = (name: string): Part => ({
     name,
-    async start() {
+    async start(signal) {
       log.push(`start ${name}`)
-      await behaviour[name]?.()
+      await behaviour[name]?.(signal)
     },
     async close() {
       log.push(`close ${name}`)
@@ -76,6 +76,23 @@ test('after close nothing starts', async () => {
   assert.deepEqual(log, [])
 })
 
+test('after a drain nothing starts: whoever drained would not be drained again', async () => {
+  const { life, log } = world()
+  life.draining()
+  await assert.rejects(life.start(), { code: 'TULLE_CLOSED' })
+  await assert.rejects(life.whenStarted(), { code: 'TULLE_CLOSED' })
+  assert.deepEqual(log, [])
+  await life.close()
+})
+
+test('a drain of what has started leaves it started', async () => {
+  const { life } = world()
+  await life.start()
+  life.draining()
+  await Promise.all([life.start(), life.whenStarted()])
+  assert.equal(life.state, 'draining')
+})
+
 test('closing in the middle of a start waits for it and leaves nothing running', async () => {
   let release = (): void => {}
   const { life, log } = world({ policy: () => new Promise((resolve) => (release = resolve)) })
@@ -86,4 +103,18 @@ test('closing in the middle of a start waits for it and leaves nothing running',
   await closed
   assert.deepEqual(log, ['start policy', 'close policy'])
   assert.equal(life.state, 'closed')
+})
+
+test('closing breaks a start off that waits for somebody who does not answer, and says why', async () => {
+  const hanging = (signal: AbortSignal) =>
+    new Promise<void>((_, reject) =>
+      signal.addEventListener('abort', () => reject(new Error('nothing has come'))),
+    )
+  const { life, log, clock } = world({ policy: hanging })
+  const started = life.start()
+  const closed = life.close()
+  await assert.rejects(started, { code: 'TULLE_CLOSED' })
+  await closed
+  assert.deepEqual(log, ['start policy', 'close policy'])
+  assert.equal(clock.armed, 0)
 })

@@ -15,10 +15,17 @@ export class Schedule {
   #size = 0
 
   constructor(weights: readonly number[], random: Random) {
-    this.#heap = new Uint32Array(weights.length)
-    this.#period = Float64Array.from(weights, (weight) => (weight > 0 ? Math.min(1 / weight, NEVER) : NEVER))
-    this.#deadline = this.#period.map((period) => period * (period === NEVER ? 1 : random()))
-    for (let index = 0; index < weights.length; index++) this.#push(index)
+    const { length } = weights
+    this.#heap = new Uint32Array(length)
+    this.#period = new Float64Array(length)
+    this.#deadline = new Float64Array(length)
+    for (let index = 0; index < length; index++) {
+      const weight = weights[index] as number
+      const period = weight > 0 ? Math.min(1 / weight, NEVER) : NEVER
+      this.#period[index] = period
+      this.#deadline[index] = period * (period === NEVER ? 1 : random())
+    }
+    for (let index = 0; index < length; index++) this.#push(index)
   }
 
   /** The next index that is not to be skipped; those skipped keep their turn. Where all are: the next one anyway. */

@@ -2,7 +2,7 @@ import type { Endpoint, Load } from '../core/endpoint.ts'
 import type { Random } from '../core/ports.ts'
 import type { Picker } from './balancer.ts'
 import { drawUntried } from './untried.ts'
-import { drawByWeight, sameWeights } from './weights.ts'
+import { drawByWeight, sameWeights, totalWeight } from './weights.ts'
 
 /**
  * What an endpoint would cost an attempt sent now.
@@ -30,9 +30,9 @@ export function twoChoices<E extends Endpoint>(
 ): Picker<E> {
   const count = available.length
   if (count <= 1) return () => available[0]
-  const draw = drawByWeight(available, random)
   const even = sameWeights(available)
-  const mean = available.reduce((sum, { weight }) => sum + weight, 0) / count
+  const draw = drawByWeight(available, random, even)
+  const mean = even ? 1 : totalWeight(available) / count
 
   const costOf = (endpoint: E, nowMs: number): number => {
     const { load } = endpoint

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { MeshError } from '../core/errors.ts'
+import { DEFAULT_PORT } from '../plane/listening.ts'
 import { DEFAULT_DIR } from './admin-token.ts'
 import { hostsFrom } from './check-policy.ts'
 import { runConsulPlane } from './consul-plane.ts'
@@ -35,7 +36,7 @@ export function registerPlane(program: Command, io: Io, world: World): void {
       '--store <consul://…>',
       'keep its state in Consul instead, consul://[host[:port]]/prefix: any number of planes serve one mesh',
     )
-    .option('--port <port>', 'where it listens', port, 7400)
+    .option('--port <port>', 'where it listens', port, DEFAULT_PORT)
     .option('--host <address>', 'the address it listens on; default every one, with --dev 127.0.0.1')
     .option('--advertise <names>', 'host names or addresses services reach it at, separated by commas', list)
     .option(

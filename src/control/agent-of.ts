@@ -17,6 +17,7 @@ export interface AgentSettings {
   readonly consulPartition: string
 }
 
+/** The agent that the configuration means, for `HttpConsulLink`. */
 export function agentOf(settings: AgentSettings): ConsulAgentOptions {
   return {
     address: settings.consulAddress,

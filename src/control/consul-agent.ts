@@ -45,12 +45,16 @@ export function readAgentAddress(address: string, ssl = false): AgentAddress {
   }
   const scheme = /^https?:\/\//i.exec(address)?.[0] ?? ''
   const secure = ssl || scheme.toLowerCase() === 'https://'
-  const text = `${secure ? 'https' : 'http'}://${address.slice(scheme.length)}`
-  const url = URL.canParse(text) ? new URL(text) : undefined
+  const whole = `${secure ? 'https' : 'http'}://${address.slice(scheme.length)}`
+  const url = URL.canParse(whole) ? new URL(whole) : undefined
   const bare = url?.pathname === '/' && url.search === '' && url.hash === '' && url.username === ''
   if (url === undefined || !bare || url.password !== '' || url.hostname === '') throw mistake(address)
+  // A port alone would be read as a whole IPv4 address: 8500 is 0.0.33.52.
+  if (/^\d+$/.test(address.slice(scheme.length))) throw mistake(address)
+  // The port that nobody wrote is said: that it was not 8500 is why nothing answers.
+  const text = url.port === '' ? `${url.origin}:${secure ? 443 : 80}` : url.origin
   return {
-    text: url.origin,
+    text,
     origin: url.origin,
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || (secure ? 443 : 80)),

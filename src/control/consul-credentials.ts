@@ -13,6 +13,12 @@ const LOOK_MS = 1000
 const BEGIN = '-----BEGIN CERTIFICATE-----'
 /** What may be in a header, and is no file of something else. */
 const TOKEN = /^[\x21-\x7e]{1,4096}$/
+/** By system error code. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is none',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a folder',
+}
 
 export interface CredentialsOptions {
   readonly agent: ConsulAgentOptions
@@ -20,7 +26,7 @@ export interface CredentialsOptions {
   readonly clock: Clock
   readonly log: Logger
   /** The token, or what TLS is made of, has been replaced. */
-  readonly onChange: (changed: { readonly token: boolean; readonly tls: boolean }) => void
+  readonly onChange: () => void
 }
 
 /** What we show to the agent, and what we trust it by, from files that are looked at once a second. */
@@ -63,7 +69,7 @@ export class ConsulCredentials {
   /** Looks at once: the agent does not know what we showed. */
   async look(): Promise<void> {
     const [token = false, tls = false] = await Promise.all([this.#token?.look(), this.#tls?.look()])
-    if (!this.#closed && (token || tls)) this.#options.onChange({ token, tls })
+    if (!this.#closed && (token || tls)) this.#options.onChange()
   }
 
   close(): void {
@@ -155,7 +161,7 @@ async function content(what: string, path: string): Promise<Buffer> {
 
 function unreadable(what: string, path: string, error: unknown): MeshError {
   const { code, message } = error as NodeJS.ErrnoException
-  const why = code === 'ENOENT' ? 'there is none' : code === 'EACCES' ? 'permission denied' : message
+  const why = (code !== undefined && UNREADABLE[code]) || message
   return unusable(`${what} ${path} cannot be read: ${why}`)
 }
 

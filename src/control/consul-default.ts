@@ -51,13 +51,18 @@ export class AclDefault {
     return this.#current
   }
 
+  /** For the next run: what the agent said, and not what this one was configured to. */
+  get told(): IntentionDefault {
+    return this.#configured ? UNKNOWN : this.#current
+  }
+
   get verdict(): Verdict {
     return this.#verdict
   }
 
   /** What an earlier run knew, until the agent says. */
   restore(kept: IntentionDefault): void {
-    if (!this.#configured) this.#set(kept)
+    if (!this.#configured && kept.why !== UNKNOWN.why) this.#set(kept)
   }
 
   /**
@@ -76,6 +81,7 @@ export class AclDefault {
       log.info(`where no intention decides: ${said.allow ? 'allow' : 'deny'}`, { why: said.why })
       this.#options.onChange()
     } catch (error) {
+      // What is known holds, and the next answer about intentions asks again: nobody's intentions wait for this.
       if (this.#current === UNKNOWN) throw error
     }
   }

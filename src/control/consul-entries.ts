@@ -1,7 +1,9 @@
 import { type ConsulLink, ConsulRefusal } from '../core/consul.ts'
 import { isMeshError, MeshError } from '../core/errors.ts'
+import { FirstAnswer } from '../core/first-answer.ts'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger, Part, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import { type ConsulBase, consulBase } from '../policy/consul/base.ts'
 import { ENTRY_KINDS, type Entries, type EntryKind } from '../policy/consul/entry.ts'
 import { type NotHonoured, notHonouredText } from '../policy/consul/not-honoured.ts'
@@ -59,7 +61,7 @@ export class ConsulEntries implements Part {
   #heardMs: number | undefined
   #begun = false
   #closed = false
-  #settle: (() => void) | undefined
+  readonly #first = new FirstAnswer()
   #saved = ''
   #keptProblem: string | undefined
   #saving: Promise<void> = Promise.resolve()
@@ -103,17 +105,9 @@ export class ConsulEntries implements Part {
     await this.#restore()
     signal.throwIfAborted()
     this.#throwIfClosed()
-    await new Promise<void>((resolve) => {
-      const disarm = clock.after(startMs, resolve)
-      this.#settle = () => {
-        disarm()
-        resolve()
-      }
-      signal.addEventListener('abort', this.#settle, { once: true })
+    await this.#first.wait(clock, startMs, signal, () => {
       for (const kind of this.#kinds) kind.follow()
     })
-    if (this.#settle !== undefined) signal.removeEventListener('abort', this.#settle)
-    this.#settle = undefined
     const missing = this.#kinds.find((kind) => !kind.heard && !this.#restored.has(kind.kind))
     if (signal.aborted || missing !== undefined) await this.close()
     signal.throwIfAborted()
@@ -130,7 +124,7 @@ export class ConsulEntries implements Part {
   async close(): Promise<void> {
     this.#closed = true
     for (const kind of this.#kinds) kind.stop()
-    this.#settle?.()
+    this.#first.settle()
     await this.#saving
   }
 
@@ -154,7 +148,7 @@ export class ConsulEntries implements Part {
     const settled = this.#kinds.every(
       (kind) => kind.heard || (kind.error !== undefined && this.#restored.has(kind.kind)),
     )
-    if (settled) this.#settle?.()
+    if (settled) this.#first.settle()
   }
 
   #remake(): void {
@@ -214,7 +208,7 @@ export class ConsulEntries implements Part {
       }
       this.#heardMs = clock.now() - Math.max(0, wall() - kept.savedMs)
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = wordsOf(error)
       this.#keptProblem = why
       log.error(`the config entries of an earlier run are not used: ${why}`)
     }

@@ -2,10 +2,12 @@ import type { AccessRequest, Authorizer, CallerRules, CompileRules, Verdict } fr
 import type { ConsulAnswer, ConsulLink, ConsulRequest } from '../core/consul.ts'
 import { followConsul } from '../core/consul-follow.ts'
 import { isMeshError, MeshError } from '../core/errors.ts'
+import { FirstAnswer } from '../core/first-answer.ts'
 import type { Following } from '../core/follow.ts'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger, Part, Random } from '../core/ports.ts'
 import { RefusalLog } from '../core/refusal-log.ts'
+import { wordsOf } from '../core/words.ts'
 import { AclDefault } from './consul-default.ts'
 import { sendMatch } from './consul-match-link.ts'
 import { EmptyAnswer } from './empty-answer.ts'
@@ -73,7 +75,7 @@ export class ConsulIntentions implements Part, Authorizer {
   #error: unknown
   #following: Following | undefined
   #closed = false
-  #settle: (() => void) | undefined
+  readonly #first = new FirstAnswer()
   #written = ''
   #keptProblem: string | undefined
   #saving: Promise<void> = Promise.resolve()
@@ -119,17 +121,9 @@ export class ConsulIntentions implements Part, Authorizer {
     signal.throwIfAborted()
     if (this.#closed)
       throw new MeshError('TULLE_CLOSED', 'the intentions are closed', { layer: 'intentions' })
-    await new Promise<void>((resolve) => {
-      const disarm = clock.after(startMs, resolve)
-      this.#settle = () => {
-        disarm()
-        resolve()
-      }
-      signal.addEventListener('abort', this.#settle, { once: true })
+    await this.#first.wait(clock, startMs, signal, () => {
       this.#follow()
     })
-    if (this.#settle !== undefined) signal.removeEventListener('abort', this.#settle)
-    this.#settle = undefined
     if (signal.aborted) await this.close()
     signal.throwIfAborted()
     if (this.#source !== 'none') return
@@ -141,7 +135,7 @@ export class ConsulIntentions implements Part, Authorizer {
     this.#closed = true
     this.#following?.stop()
     this.#empty.stop()
-    this.#settle?.()
+    this.#first.settle()
     await this.#saving
   }
 
@@ -152,14 +146,12 @@ export class ConsulIntentions implements Part, Authorizer {
   #follow(): void {
     const { link, clock, random } = this.#options
     this.#following = followConsul({
-      link: {
-        send: async (request, signal) => {
-          const answer = await sendMatch(link, request, signal)
-          // Before the intentions are put in force: a default that has become stricter must not come after them.
-          await this.#default.ask(this.#problem !== undefined, signal)
-          return answer
-        },
-        ...(link.onReachable && { onReachable: link.onReachable.bind(link) }),
+      link,
+      send: async (request, signal) => {
+        const answer = await sendMatch(link, request, signal)
+        // Before the intentions are put in force: a default that has become stricter must not come after them.
+        await this.#default.ask(this.#problem !== undefined, signal)
+        return answer
       },
       clock,
       random,
@@ -185,7 +177,7 @@ export class ConsulIntentions implements Part, Authorizer {
     if (emptied && this.#default.current.allow) this.#hold()
     else this.#believe(intentions)
     this.#heard()
-    this.#settle?.()
+    this.#first.settle()
   }
 
   #hold(): void {
@@ -240,14 +232,14 @@ export class ConsulIntentions implements Part, Authorizer {
   }
 
   #failed(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = wordsOf(error)
     const { code, hint } = isMeshError(error) ? error : {}
     if (message !== this.#problem)
       this.#options.log.warn(`no intentions from Consul: ${message}`, { code, hint })
     this.#problem = message
     this.#error = error
     // With something to go on with there is nothing to wait for.
-    if (this.#source !== 'none') this.#settle?.()
+    if (this.#source !== 'none') this.#first.settle()
   }
 
   async #restore(): Promise<void> {
@@ -260,7 +252,7 @@ export class ConsulIntentions implements Part, Authorizer {
       this.#default.restore(kept.fallback)
       this.#heardMs = clock.now() - Math.max(0, wall() - kept.savedMs)
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = wordsOf(error)
       this.#keptProblem = why
       log.error(`the intentions of an earlier run are not used: ${why}`)
     }
@@ -269,7 +261,7 @@ export class ConsulIntentions implements Part, Authorizer {
   #keep(): void {
     const { store, service, wall, log } = this.#options
     if (store === undefined || this.#source !== 'consul') return
-    const content = { service, fallback: this.#default.current, intentions: this.#intentions }
+    const content = { service, fallback: this.#default.told, intentions: this.#intentions }
     const text = JSON.stringify(content)
     if (text === this.#written) return
     this.#written = text

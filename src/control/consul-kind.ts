@@ -1,16 +1,15 @@
-import { z } from 'zod'
 import { type ConsulAnswer, type ConsulLink, ConsulRefusal, type ConsulRequest } from '../core/consul.ts'
 import { followConsul } from '../core/consul-follow.ts'
-import { MeshError } from '../core/errors.ts'
 import type { Following } from '../core/follow.ts'
 import type { Clock, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import { type EntryKind, type ReadEntry, readEntry } from '../policy/consul/entry.ts'
+import { entriesPath, isUnknownKind, listedEntries } from './consul-entry-list.ts'
 import { confirmGone } from './consul-lost.ts'
-import { isUnknownKind } from './consul-once.ts'
 import type { RawEntry } from './kept-consul-entries.ts'
 
-const MAX_ENTRIES = 20_000
-const listing = z.array(z.looseObject({ Name: z.string().min(1).max(256) })).max(MAX_ENTRIES)
+/** How often an agent is asked for a kind that it does not know, in milliseconds: it may be a newer one by then. */
+const UNKNOWN_MS = 600_000
 
 export interface ConsulKindOptions<K extends EntryKind> {
   readonly kind: K
@@ -35,6 +34,7 @@ export class ConsulKind<K extends EntryKind> {
   #mistakes: readonly string[] = []
   #problem: string | undefined
   #following: Following | undefined
+  #disarm = (): void => {}
   /** Whether the agent ever answered; else the entries, if any, are those of an earlier run. */
   heard = false
   /** This agent has no such kind: an older Consul. */
@@ -68,13 +68,11 @@ export class ConsulKind<K extends EntryKind> {
   follow(): void {
     const { kind, link, clock, random } = this.#options
     this.#following = followConsul({
-      link: {
-        send: (request, signal) => this.#send(request, signal),
-        ...(link.onReachable && { onReachable: link.onReachable.bind(link) }),
-      },
+      link,
+      send: (request, signal) => this.#send(request, signal),
       clock,
       random,
-      request: () => ({ method: 'GET', path: `/v1/config/${kind}` }),
+      request: () => ({ method: 'GET', path: entriesPath(kind) }),
       onAnswer: (answer) => this.#answered(answer),
       onUnchanged: (answer) => this.#answeredAgain(answer),
       onError: (error) => this.#failed(error),
@@ -82,24 +80,26 @@ export class ConsulKind<K extends EntryKind> {
   }
 
   stop(): void {
+    this.#disarm()
     this.#following?.stop()
   }
 
   async #send(request: ConsulRequest, signal?: AbortSignal): Promise<ConsulAnswer> {
     const { link, kind } = this.#options
     const answer = await link.send(request, signal)
-    const names = new Set(listed(kind, answer.body).map(({ Name }) => Name))
+    const names = new Set(listedEntries(kind, answer.body).map(({ Name }) => Name))
     const gone = [...this.#raw.keys()].filter((name) => !names.has(name))
     const paths = gone.map((name) => ({
       what: `the ${kind} of ${name}`,
-      path: `/v1/config/${kind}/${encodeURIComponent(name)}`,
+      path: `${entriesPath(kind)}/${encodeURIComponent(name)}`,
     }))
     await confirmGone(link, paths, signal)
     return answer
   }
 
   #answered({ body, filtered }: ConsulAnswer): void {
-    this.#take(listed(this.kind, body))
+    this.#take(listedEntries(this.kind, body))
+    this.unknown = false
     this.#fine()
     if (filtered) this.#problem = `the ACL token may not read every ${this.kind}`
     this.#options.onHeard()
@@ -138,26 +138,25 @@ export class ConsulKind<K extends EntryKind> {
     this.#mistakes = mistakes
   }
 
+  #isUnknown(): void {
+    const { clock, onChange } = this.#options
+    this.stop()
+    this.#disarm = clock.background(UNKNOWN_MS, () => this.follow())
+    const news = !this.unknown || this.error !== undefined
+    this.unknown = true
+    this.#fine()
+    if (news) onChange()
+  }
+
   #failed(error: unknown): void {
     if (error instanceof ConsulRefusal && isUnknownKind(error)) {
-      this.stop()
-      this.unknown = true
-      this.#fine()
-      this.#options.onChange()
+      this.#isUnknown()
       return
     }
     this.error = error
-    const message = error instanceof Error ? error.message : String(error)
+    const message = wordsOf(error)
     if (message === this.#problem) return
     this.#problem = message
     this.#options.onChange()
   }
-}
-
-function listed(kind: string, body: unknown): readonly RawEntry[] {
-  const { data } = listing.safeParse(body)
-  if (data !== undefined) return data
-  throw new MeshError('TULLE_CONSUL', `the agent answered no list of config entries for ${kind}`, {
-    layer: 'consul',
-  })
 }

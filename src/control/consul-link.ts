@@ -13,7 +13,7 @@ import { ConsulCredentials } from './consul-credentials.ts'
 import { Flight } from './consul-flight.ts'
 import { ConsulPools, LANES, type Lane } from './consul-pools.ts'
 import { factsOf, headersOf, pathOf, waitOf } from './consul-request.ts'
-import { late, lostLeader, nonsense, refused, unreachable } from './consul-words.ts'
+import { late, lostLeader, masked, nonsense, oneLine, refused, unreachable } from './consul-words.ts'
 import { Reachable } from './reachable.ts'
 
 export interface ConsulLinkOptions extends ConsulAgentOptions {
@@ -134,18 +134,18 @@ export class HttpConsulLink implements ConsulLink {
     const encoding = headers['content-encoding']
     if (encoding !== undefined && encoding !== 'identity') {
       body.on('error', () => {}).destroy()
-      throw nonsense(where, `with content-encoding ${String(encoding).slice(0, 50)}, which was not asked for`)
+      const coding = oneLine(masked(String(encoding), token, this.#options.auth), 50)
+      throw nonsense(where, `with content-encoding ${coding}, which was not asked for`)
     }
     const facts = factsOf(headers)
     if (statusCode === 200) return { status: 200, ...(await readBody(where, body, request)), ...facts }
     if (statusCode === 404 && request.mayBeAbsent === true)
       return { status: 404, ...(await readAbsent(where, body)), ...facts }
-    const words = await readWords(body)
+    const words = await readWords(body, (text) => masked(text, token, this.#options.auth))
     if (isHtml(words)) throw nonsense(where, `${statusCode} with HTML`)
     if (statusCode === 403) void this.#credentials.look()
     if (lostLeader(statusCode, words)) this.#lost('leader')
-    const shown = token === undefined ? words : words.replaceAll(token, '********')
-    throw refused(where, request, statusCode, shown)
+    throw refused(where, request, statusCode, words)
   }
 
   /** What is shown to the agent, and how it is trusted. */
@@ -223,7 +223,7 @@ export class HttpConsulLink implements ConsulLink {
       const [, context] = await this.#show(flight)
       const way = this.#pools.lane('probe', context)
       const { statusCode, body } = await this.#request(request, undefined, 0, flight, way)
-      const words = await readWords(body)
+      const words = await readWords(body, (text) => text)
       const there = statusCode === 200 && /^"[^"]+"$/.test(words)
       if (there) this.#leaderless = false
       return there

@@ -2,7 +2,9 @@ import { z } from 'zod'
 import { type ConsulLink, ConsulRefusal } from '../core/consul.ts'
 import { MeshError } from '../core/errors.ts'
 import { ENTRY_KINDS, type Entries, readEntry } from '../policy/consul/entry.ts'
+import { entriesPath, isUnknownKind, listedEntries } from './consul-entry-list.ts'
 import { documentsIn, hintFor, type PolicyKey, policyRequest, ruleFor } from './consul-policy-key.ts'
+import type { RawEntry } from './kept-consul-entries.ts'
 import type { Found } from './last-good.ts'
 
 /** What commands read of Consul, once and without waiting for changes. */
@@ -30,8 +32,6 @@ async function asked(link: Link, from: PolicyKey) {
   }
 }
 
-const listing = z.array(z.looseObject({ Name: z.string().min(1) }))
-
 export interface ReadEntries {
   readonly entries: Entries
   /** Entries with a mistake, one line each. */
@@ -54,23 +54,14 @@ export async function readConsulEntries(link: Link): Promise<ReadEntries> {
   return { entries: entries as Entries, mistakes }
 }
 
-async function listed(link: Link, kind: string): Promise<z.infer<typeof listing>> {
+async function listed(link: Link, kind: string): Promise<readonly RawEntry[]> {
   try {
-    const { body } = await link.send({ method: 'GET', path: `/v1/config/${kind}` })
-    const { data } = listing.safeParse(body)
-    if (data !== undefined) return data
-    throw new MeshError('TULLE_CONSUL', `the agent answered no list of config entries for ${kind}`, {
-      layer: 'consul',
-    })
+    const { body } = await link.send({ method: 'GET', path: entriesPath(kind) })
+    return listedEntries(kind, body)
   } catch (error) {
     if (error instanceof ConsulRefusal && isUnknownKind(error)) return []
     throw error
   }
-}
-
-/** What an agent says to a kind that is younger than itself. */
-export function isUnknownKind({ words }: ConsulRefusal): boolean {
-  return /invalid config entry kind/i.test(words)
 }
 
 const intentionWire = z.looseObject({

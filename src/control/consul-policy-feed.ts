@@ -1,9 +1,11 @@
 import type { ConsulAnswer, ConsulLink, ConsulRequest } from '../core/consul.ts'
 import { followConsul } from '../core/consul-follow.ts'
 import { isMeshError, MeshError } from '../core/errors.ts'
+import { FirstAnswer } from '../core/first-answer.ts'
 import type { Following } from '../core/follow.ts'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import type { SourceDocument } from '../policy/document.ts'
 import type { Parsed } from '../policy/parse.ts'
 import { policyError } from '../policy/problem.ts'
@@ -76,7 +78,7 @@ export class ConsulPolicyFeed implements PolicyFeed {
   #error: unknown
   #following: Following | undefined
   #closed = false
-  #settle: (() => void) | undefined
+  readonly #first = new FirstAnswer()
   #kept: KeptConsulPolicy | undefined
   #keptProblem: string | undefined
   #saving: Promise<void> = Promise.resolve()
@@ -113,17 +115,9 @@ export class ConsulPolicyFeed implements PolicyFeed {
     if (this.#closed) throw new MeshError('TULLE_CLOSED', 'the policy feed is closed', { layer: 'policy' })
     // What is wrong in Consul now has its last good form here.
     if (this.#kept !== undefined) this.#take(this.#kept.documents)
-    await new Promise<void>((resolve) => {
-      const disarm = clock.after(startMs, resolve)
-      this.#settle = () => {
-        disarm()
-        resolve()
-      }
-      signal.addEventListener('abort', this.#settle, { once: true })
+    await this.#first.wait(clock, startMs, signal, () => {
       this.#follow()
     })
-    if (this.#settle !== undefined) signal.removeEventListener('abort', this.#settle)
-    this.#settle = undefined
     if (signal.aborted) await this.close()
     signal.throwIfAborted()
     if (this.#current === undefined) this.#goOnWithout()
@@ -139,7 +133,7 @@ export class ConsulPolicyFeed implements PolicyFeed {
   async close(): Promise<void> {
     this.#closed = true
     this.#following?.stop()
-    this.#settle?.()
+    this.#first.settle()
     this.#listeners.clear()
     await this.#saving
   }
@@ -147,10 +141,8 @@ export class ConsulPolicyFeed implements PolicyFeed {
   #follow(): void {
     const { link, clock, random, from } = this.#options
     this.#following = followConsul({
-      link: {
-        send: (request, signal) => this.#send(request, signal),
-        ...(link.onReachable && { onReachable: link.onReachable.bind(link) }),
-      },
+      link,
+      send: (request, signal) => this.#send(request, signal),
       clock,
       random,
       request: () => policyRequest(from),
@@ -191,7 +183,7 @@ export class ConsulPolicyFeed implements PolicyFeed {
     this.#keep(from.key)
     this.#publish(update)
     this.#heard()
-    this.#settle?.()
+    this.#first.settle()
   }
 
   /** Nothing to begin with is waited for; what is in force stays. */
@@ -232,7 +224,7 @@ export class ConsulPolicyFeed implements PolicyFeed {
   }
 
   #failed(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = wordsOf(error)
     if (message !== this.#problem)
       this.#options.log.warn(`no policy from Consul: ${message}`, {
         code: isMeshError(error) ? error.code : undefined,
@@ -241,7 +233,7 @@ export class ConsulPolicyFeed implements PolicyFeed {
     this.#problem = message
     this.#error = error
     // With something to go on with there is nothing to wait for.
-    if (this.#kept !== undefined) this.#settle?.()
+    if (this.#kept !== undefined) this.#first.settle()
   }
 
   #goOnWithout(): void {
@@ -266,7 +258,7 @@ export class ConsulPolicyFeed implements PolicyFeed {
     try {
       return await readKeptConsulPolicy(store, this.#options.from.key)
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = wordsOf(error)
       this.#keptProblem = why
       this.#options.log.error(`the policy of an earlier run is not used: ${why}`)
       return undefined

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type ConsulAnswer, ConsulRefusal, type ConsulRequest } from '../core/consul.ts'
 import { isMeshError, MeshError } from '../core/errors.ts'
+import { wordsOf } from '../core/words.ts'
 import { keptWords } from './kept-json.ts'
 import type { Found } from './last-good.ts'
 
@@ -93,7 +94,7 @@ export function noStart(
   keptProblem: string | undefined,
 ): MeshError {
   const known = isMeshError(error) ? error : undefined
-  const why = error instanceof Error ? error.message : String(error)
+  const why = wordsOf(error)
   const message = `no policy: ${documentName(from.key)} at ${address}: ${why}; ${keptWords(keptProblem)}`
   return new MeshError(known?.code === 'TULLE_POLICY' ? 'TULLE_POLICY' : 'TULLE_CONSUL', message, {
     layer: 'policy',

@@ -7,7 +7,10 @@ export function waitOf({ index, waitMs = 0 }: ConsulRequest): number {
   return index === undefined || index < 1 ? 0 : Math.max(0, Math.floor(waitMs))
 }
 
-/** @param waitMs 0: to be answered at once */
+/**
+ * Path and query as they are sent (api-docs/features/blocking, api-docs/features/consistency).
+ * @param waitMs 0: to be answered at once
+ */
 export function pathOf(
   { path, query, index, method, consistency }: ConsulRequest,
   { namespace, partition }: Pick<ConsulAgentOptions, 'namespace' | 'partition'>,
@@ -28,6 +31,7 @@ export function pathOf(
   return parts.length === 0 ? path : `${path}?${parts.join('&')}`
 }
 
+/** @param auth `user:password` for what stands before the agent */
 export function headersOf(
   { body, expects }: ConsulRequest,
   token: string | undefined,
@@ -41,6 +45,7 @@ export function headersOf(
   return headers
 }
 
+/** What an answer's headers say; an index that is no positive whole number is none. */
 export function factsOf(
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): Pick<ConsulAnswer, 'index' | 'filtered' | 'knownLeader'> {

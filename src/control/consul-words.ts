@@ -93,7 +93,25 @@ export function unreachable(address: string, cause: unknown, bare = false): Mesh
         : name === 'HTTPParserError'
           ? NOT_HTTP
           : (REASONS[code] ?? [code === '' || message.includes(code) ? message : `${message} (${code})`])
-  return consulError(`the Consul agent at ${address} cannot be reached: ${oneLine(reason, 300)}`, hint, cause)
+  // What undici's parser refuses it keeps whole, and an echo sends back what was shown to it.
+  const inside = name === 'HTTPParserError' ? undefined : cause
+  return consulError(
+    `the Consul agent at ${address} cannot be reached: ${oneLine(reason, 300)}`,
+    hint,
+    inside,
+  )
+}
+
+/**
+ * Without what was shown to the agent, in whatever it, or what stands before it, has said.
+ * @param auth `user:password`
+ */
+export function masked(text: string, token: string | undefined, auth: string | undefined): string {
+  const basic = auth === undefined ? undefined : Buffer.from(auth).toString('base64')
+  const password = auth?.slice(auth.indexOf(':') + 1)
+  let shown = text
+  for (const secret of [token, basic, password]) if (secret) shown = shown.replaceAll(secret, '********')
+  return shown
 }
 
 /** Its answer did not come, or not whole. */

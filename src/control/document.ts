@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LineCounter, parseAllDocuments, type YAMLError } from 'yaml'
+import { wordsOf } from '../core/words.ts'
 import type { SourceDocument } from '../policy/document.ts'
 import type { Problem } from '../policy/problem.ts'
 import { positionsIn } from './positions.ts'
@@ -59,7 +60,7 @@ export function readDocument(name: string, content: Uint8Array): Read {
   } catch (error) {
     // The YAML reader throws instead of reporting where aliases are unknown or too many, or nesting exhausts the stack.
     if (error instanceof RangeError) return refuse('nested too deeply')
-    return refuse(error instanceof Error ? error.message : String(error), 1, 1)
+    return refuse(wordsOf(error), 1, 1)
   }
 }
 

@@ -8,6 +8,13 @@ const BRACE_CLOSE = 0x7d
 
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
 
+/** Consul's own answers are nested ten times at the most, and a config entry some twenty. */
+const MAX_DEPTH = 100
+/** Of a list; a service may have 50,000 instances. */
+const MAX_ITEMS = 200_000
+/** Of one item, or of what is no list: `JSON.parse` takes all of it at once, and what it makes of `{}` costs twenty times its bytes. */
+const MAX_PIECE_BYTES = 16 * 1024 * 1024
+
 /**
  * Finds the commas of a JSON list, and leaves what is between them to `JSON.parse`, as many items at once as a chunk
  * ends: what that refuses is refused here, and what it makes of a whole list this makes of its pieces. It is no parser:
@@ -18,6 +25,7 @@ export class ListParser {
   isList: boolean | undefined
   readonly #items: unknown[] = []
   #rest: Uint8Array[] = []
+  #restBytes = 0
   #depth = 0
   #inText = false
   #escaped = false
@@ -59,8 +67,10 @@ export class ListParser {
       } else if (byte === QUOTE) inText = true
       else if (byte === COMMA) {
         if (depth === 1) until = at
-      } else if (byte === OPEN || byte === BRACE_OPEN) depth += 1
-      else if (byte === CLOSE || byte === BRACE_CLOSE) {
+      } else if (byte === OPEN || byte === BRACE_OPEN) {
+        depth += 1
+        if (depth > MAX_DEPTH) throw tooDeep()
+      } else if (byte === CLOSE || byte === BRACE_CLOSE) {
         depth -= 1
         if (depth > 0) continue
         if (byte !== CLOSE) throw new SyntaxError('a list that ends with }')
@@ -77,7 +87,7 @@ export class ListParser {
       from = until + 1
     }
     // A copy: who hands out chunks may use their memory again.
-    if (from < length) this.#rest.push(Buffer.from(chunk.subarray(from)))
+    if (from < length) this.#keep(Buffer.from(chunk.subarray(from)))
   }
 
   /** Throws a SyntaxError where the list has no end. */
@@ -86,13 +96,22 @@ export class ListParser {
     return this.#items
   }
 
+  #keep(part: Uint8Array): void {
+    this.#restBytes += part.byteLength
+    if (this.#restBytes > MAX_PIECE_BYTES) throw tooLong()
+    this.#rest.push(part)
+  }
+
   #parse(tail: Uint8Array, last: boolean): void {
     const bytes = this.#rest.length === 0 ? tail : Buffer.concat([...this.#rest, tail])
     this.#rest = []
-    const items = JSON.parse(`[${textOf(bytes)}]`) as unknown[]
+    this.#restBytes = 0
+    const items = parseJson(`[${textOf(bytes)}]`) as unknown[]
     // Nothing between two commas, or between the last one and the end.
     if (items.length === 0 && (this.#begun || !last)) throw new SyntaxError('an item is missing')
     this.#begun = true
+    if (this.#items.length + items.length > MAX_ITEMS)
+      throw new SyntaxError(`more than ${MAX_ITEMS} items in a list`)
     const each = this.#each
     for (const item of items) this.#items.push(each === undefined ? item : each(item))
   }
@@ -103,4 +122,43 @@ const DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** Throws a TypeError for what is no UTF-8. A byte order mark is left in: no JSON begins with one. */
 export function textOf(bytes: Uint8Array): string {
   return DECODER.decode(bytes)
+}
+
+/** What is no list, as `JSON.parse` has it. Throws a SyntaxError for what it refuses, and for what would cost too much. */
+export function parseWhole(bytes: Uint8Array): unknown {
+  if (bytes.byteLength > MAX_PIECE_BYTES) throw tooLong()
+  if (isDeep(bytes)) throw tooDeep()
+  return parseJson(textOf(bytes))
+}
+
+function isDeep(bytes: Uint8Array): boolean {
+  let depth = 0
+  let inText = false
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at] as number
+    if (inText) {
+      if (byte === BACKSLASH) at += 1
+      else if (byte === QUOTE) inText = false
+    } else if (byte === QUOTE) inText = true
+    else if (byte === OPEN || byte === BRACE_OPEN) {
+      depth += 1
+      if (depth > MAX_DEPTH) return true
+    } else if (byte === CLOSE || byte === BRACE_CLOSE) depth -= 1
+  }
+  return false
+}
+
+const tooDeep = (): SyntaxError => new SyntaxError(`nested more than ${MAX_DEPTH} times`)
+const tooLong = (): SyntaxError => new SyntaxError(`more than ${MAX_PIECE_BYTES} bytes in one piece`)
+
+/**
+ * As `JSON.parse`; what it throws does not quote what is around the mistake, as V8's words do: that may be a private key,
+ * or what an echo has sent back. Throws a SyntaxError.
+ */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new SyntaxError(text.trim() === '' ? 'it is empty' : 'it has a mistake, or breaks off')
+  }
 }

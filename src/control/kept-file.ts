@@ -14,7 +14,7 @@ export interface KeptFileOptions<T> {
 
 /**
  * What is made of files that others replace while we run: read again when their size, time or inode has changed. What
- * cannot be read or used, such as a file that is just being written, changes nothing and is said once.
+ * cannot be read or used, such as a file that is just being written, changes nothing, is said once and tried again.
  */
 export class KeptFile<T> {
   readonly #options: KeptFileOptions<T>
@@ -44,7 +44,7 @@ export class KeptFile<T> {
 
   async #look(): Promise<boolean> {
     const { paths, read, same, log } = this.#options
-    const print = (await Promise.all(paths.map(printOf))).join('\n')
+    const print = (await Promise.all(paths.map((path) => printOf(path)))).join('\n')
     if (print === this.#print) return false
     this.#print = print
     try {
@@ -55,6 +55,8 @@ export class KeptFile<T> {
       this.#problem = undefined
       return old === undefined ? missed : !same(old, value)
     } catch (error) {
+      // Read again although it is as it was: the reason may have been a moment's, such as no file descriptor left.
+      this.#print = undefined
       const known = this.#problem?.message
       this.#problem = error as MeshError
       if (this.#value !== undefined && known !== this.#problem.message)
@@ -64,13 +66,15 @@ export class KeptFile<T> {
   }
 }
 
-async function printOf(path: string): Promise<string> {
+async function printOf(path: string, deep = false): Promise<string> {
   try {
     const found = await stat(path, { bigint: true })
     const own = `${found.ino} ${found.size} ${found.mtimeNs} ${found.ctimeNs}`
-    if (!found.isDirectory()) return own
+    // Folders in a folder are nobody's: a path that is a mistake may have the whole disk below it.
+    if (deep || !found.isDirectory()) return own
     const names = (await readdir(path)).sort()
-    return [own, ...(await Promise.all(names.map((name) => printOf(join(path, name)))))].join('\n')
+    const files = names.map((name) => printOf(join(path, name), true))
+    return [own, ...(await Promise.all(files))].join('\n')
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? 'unreadable'
   }

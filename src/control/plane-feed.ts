@@ -1,8 +1,10 @@
 import { isMeshError, MeshError } from '../core/errors.ts'
+import { FirstAnswer } from '../core/first-answer.ts'
 import { type Following, follow } from '../core/follow.ts'
 import type { PlaneAnswer, PlaneLink, StateStore } from '../core/plane.ts'
 import { type PolicyWire, policyWire } from '../core/plane-wire.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import type { SourceDocument } from '../policy/document.ts'
 import type { Parsed } from '../policy/parse.ts'
 import { problemText } from '../policy/problem.ts'
@@ -65,7 +67,7 @@ export class PlanePolicyFeed implements PolicyFeed {
   #problem: string | undefined
   #following: Following | undefined
   #closed = false
-  #firstAnswer: (() => void) | undefined
+  readonly #first = new FirstAnswer()
   #kept: KeptPolicy | undefined
   #saving: Promise<void> = Promise.resolve()
 
@@ -102,17 +104,9 @@ export class PlanePolicyFeed implements PolicyFeed {
     signal.throwIfAborted()
     if (this.#closed) throw new MeshError('TULLE_CLOSED', 'the policy feed is closed', { layer: 'policy' })
     if (this.#kept !== undefined) this.#sequence = this.#kept.policy.sequence
-    await new Promise<void>((resolve) => {
-      const disarm = clock.after(startMs, resolve)
-      this.#firstAnswer = () => {
-        disarm()
-        resolve()
-      }
-      signal.addEventListener('abort', this.#firstAnswer, { once: true })
+    await this.#first.wait(clock, startMs, signal, () => {
       this.#poll()
     })
-    if (this.#firstAnswer !== undefined) signal.removeEventListener('abort', this.#firstAnswer)
-    this.#firstAnswer = undefined
     if (signal.aborted) await this.close()
     signal.throwIfAborted()
     if (this.#current === undefined) this.#goOnWithout()
@@ -123,7 +117,7 @@ export class PlanePolicyFeed implements PolicyFeed {
     this.#closed = true
     this.#following?.stop()
     this.#acks.stop()
-    this.#firstAnswer?.()
+    this.#first.settle()
     this.#listeners.clear()
     await this.#saving
   }
@@ -161,7 +155,7 @@ export class PlanePolicyFeed implements PolicyFeed {
     }
     this.#etag = etag
     this.#heard()
-    this.#firstAnswer?.()
+    this.#first.settle()
   }
 
   #apply(policy: PolicyWire, digest: string): void {
@@ -189,14 +183,14 @@ export class PlanePolicyFeed implements PolicyFeed {
   }
 
   #failed(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = wordsOf(error)
     if (message !== this.#problem)
       this.#options.log.warn(`no policy from the plane: ${message}`, {
         code: isMeshError(error) ? error.code : undefined,
       })
     this.#problem = message
     // With something to go on with there is nothing to wait for.
-    if (this.#kept !== undefined) this.#firstAnswer?.()
+    if (this.#kept !== undefined) this.#first.settle()
   }
 
   #goOnWithout(): void {
@@ -223,7 +217,7 @@ export class PlanePolicyFeed implements PolicyFeed {
       if (kept !== undefined) accepted(kept.policy)
       return kept
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = wordsOf(error)
       this.#options.log.error(`the policy kept in ${store.place} is not used: ${why}`)
       return undefined
     }

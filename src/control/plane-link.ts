@@ -133,7 +133,9 @@ export class HttpsPlaneLink implements PlaneLink {
     const { clock, verifyPlane } = this.#options
     const { kind, version, context, trustDomain } = await this.#credentials(url, request.auth)
     const door = () => ({ url, context: context(), trustDomain, verifyPlane, clock })
-    const pool = this.#pools.take(url, kind, version, request.waitMs !== undefined, door)
+    // Who polls waits for nobody in particular; who writes is waited for, by the process too.
+    const polls = request.method === 'GET' && request.waitMs !== undefined
+    const pool = this.#pools.take(url, kind, version, polls, door)
     const waitMs = request.waitMs ?? 0
     const limitMs = waitMs + waitMs / 16 + ANSWER_MS
     const late = new AbortController()

@@ -25,7 +25,7 @@ export const CODES = {
     'UNAVAILABLE',
     true,
     'The name looks like a mesh name but no policy, endpoint list or discovery source knows the service.',
-    'Check the spelling. With a plane, has an instance registered (`tulle services`)? Else add the service to TULLE_ENDPOINTS or to the policy.',
+    'Check the spelling. With a plane or Consul, has an instance registered (`tulle services`, `consul catalog services`)? Else add the service to TULLE_ENDPOINTS or to the policy.',
   ),
   TULLE_BAD_NAME: code(
     400,
@@ -242,7 +242,7 @@ export const CODES = {
     'UNAVAILABLE',
     true,
     'The Consul agent could not be reached, or refused what it was asked for.',
-    'Calls go on with the last good endpoints, certificates, intentions and policy. Is CONSUL_HTTP_ADDR right, the agent running, and does its ACL token allow what the message names?',
+    'What runs goes on with the last good endpoints, certificates, intentions and policy; a start takes the agent, or what TULLE_STATE_DIR keeps. Is CONSUL_HTTP_ADDR right, the agent running, and does the ACL token allow what the message names?',
   ),
   TULLE_DENIED: code(
     403,

@@ -9,6 +9,8 @@ const WAIT_MS = 55_000
 
 export interface ConsulFollowOptions {
   readonly link: Pick<ConsulLink, 'send' | 'onReachable'>
+  /** How a question is put, where one request does not answer it; default `link.send`. */
+  readonly send?: ConsulLink['send'] | undefined
   readonly clock: Clock
   readonly random: Random
   /** What is asked next, without index and wait; another path or query begins from the start. */
@@ -30,6 +32,7 @@ export interface ConsulFollowOptions {
  */
 export function followConsul(options: ConsulFollowOptions): Following {
   const { link, clock, random, onAnswer, onUnchanged, onError, waitMs = WAIT_MS } = options
+  const ask = options.send ?? ((request, signal) => link.send(request, signal))
   let asked = ''
   let index = 0
   let digest: string | undefined
@@ -46,7 +49,7 @@ export function followConsul(options: ConsulFollowOptions): Following {
     // Without an index it is answered at once; the wait says that nobody waits for it.
     const request = { ...wanted, waitMs: poll.waitMs ?? 0, ...(blocking ? { index } : {}) }
     const question = asked
-    const answer = await link.send(request, signal)
+    const answer = await ask(request, signal)
     // Broken off in the meantime: `follow` does not look at it, and what is known now belongs to another question.
     if (question !== asked || signal?.aborted === true) return { status: 304, etag: undefined, body: answer }
     index = answer.index === undefined || answer.index < index ? 0 : answer.index

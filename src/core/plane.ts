@@ -8,7 +8,10 @@ export interface PlaneRequest {
   readonly path: string
   /** Sent as JSON. */
   readonly body?: unknown
-  /** The ETag of what is known; with `waitMs`, a long poll: 304 where nothing changed in time. */
+  /**
+   * The ETag of what is known; with `waitMs`, a long poll: 304 where nothing changed in time, and it does not keep the
+   * process alive. Of a write `waitMs` is how much longer than usual it may take.
+   */
   readonly etag?: string | undefined
   readonly waitMs?: number | undefined
   /** `none`: anybody may ask. `token`: the join or admin token. `identity`: our SVID, by mutual TLS. */

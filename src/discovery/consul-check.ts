@@ -15,7 +15,10 @@ const ASKED_MS = { every: 5000, timeout: 2000 }
 /** Consul takes nothing shorter, in milliseconds. */
 const LEAST_DEREGISTER_MS = 60_000
 
-/** As `/v1/agent/service/register` takes it. */
+/**
+ * As `/v1/agent/service/register` takes it.
+ * https://developer.hashicorp.com/consul/api-docs/agent/check#register-check
+ */
 export interface CheckDocument {
   readonly CheckID: string
   readonly Name: string
@@ -40,6 +43,7 @@ export interface CheckFacts {
   readonly place?: { readonly address: string; readonly port: number } | undefined
 }
 
+/** The one check of an instance. A removal that is asked for sooner than Consul does it comes after a minute. */
 export function checkDocument(facts: CheckFacts): CheckDocument {
   const { id, kind, status, ttlMs, deregisterAfterMs, place } = facts
   const at = place === undefined ? '' : endpointId(place.address, place.port)

@@ -1,6 +1,6 @@
-import { z } from 'zod'
 import { isAddress } from '../core/address.ts'
 import { type EndpointSpec, endpointId } from '../core/endpoint.ts'
+import { entrySchema, type Health, type HealthEntry, isEntry } from './consul-entry.ts'
 import type { Lookup } from './consul-lookup.ts'
 import { metaOf, sameMeta, sameTags, textFrom, weightFrom } from './consul-meta.ts'
 
@@ -20,44 +20,6 @@ export interface JudgeContext {
   readonly idOf?: ((parts: IdentityParts) => string | undefined) | undefined
 }
 
-const weight = z.int().min(0).max(65_535)
-const optional = <T extends z.ZodType>(schema: T) => schema.nullish()
-
-/**
- * One entry of `/v1/health`, as far as it is read. Loose: newer agents say more.
- * https://developer.hashicorp.com/consul/api-docs/health#list-service-instances-for-service
- */
-const entrySchema = z.looseObject({
-  Node: z.looseObject({
-    Node: z.string(),
-    Address: optional(z.string()),
-    Datacenter: optional(z.string()),
-  }),
-  Service: z.looseObject({
-    ID: z.string(),
-    Kind: optional(z.string()),
-    Address: optional(z.string()),
-    Port: z.int().min(1).max(65_535),
-    Tags: optional(z.array(z.string())),
-    Meta: optional(z.record(z.string(), z.string())),
-    Weights: optional(z.looseObject({ Passing: weight, Warning: weight })),
-    Proxy: optional(z.looseObject({ DestinationServiceName: optional(z.string()) })),
-    Connect: optional(z.looseObject({ Native: optional(z.boolean()) })),
-    Namespace: optional(z.string()),
-    ModifyIndex: optional(z.number()),
-  }),
-  Checks: optional(
-    z.array(
-      z.looseObject({
-        CheckID: optional(z.string()),
-        Status: z.enum(['passing', 'warning', 'critical', 'maintenance']),
-      }),
-    ),
-  ),
-})
-export type HealthEntry = z.infer<typeof entrySchema>
-type Health = 'passing' | 'warning' | 'critical' | 'maintenance'
-
 /** An entry that was judged, with everything the judgement rests on. */
 export class Judged {
   readonly id: string
@@ -66,8 +28,22 @@ export class Judged {
   /** What `spec` would be if its checks were well: for when no instance's are. Nobody puts to use what is under maintenance. */
   readonly spare: EndpointSpec | undefined
   readonly health: Health
-  readonly node: HealthEntry['Node']
-  readonly service: HealthEntry['Service']
+  // What it rests on, without the objects around it: of 10,000 entries the collector moves what is kept of each.
+  readonly node: string
+  readonly nodeAddress: string | null | undefined
+  readonly datacenter: string | null | undefined
+  readonly registration: string
+  readonly kind: string | null | undefined
+  readonly address: string | null | undefined
+  readonly port: number
+  readonly namespace: string | null | undefined
+  readonly index: number | undefined
+  readonly passing: number | undefined
+  readonly warning: number | undefined
+  readonly native: boolean | null | undefined
+  readonly destination: string | null | undefined
+  readonly meta: Readonly<Record<string, string>> | null | undefined
+  readonly tags: readonly string[] | null | undefined
 
   constructor(
     address: string,
@@ -79,8 +55,21 @@ export class Judged {
     this.spec = specOf(address, node, service, health, context)
     this.spare = health === 'critical' ? specOf(address, node, service, 'warning', context) : undefined
     this.health = health
-    this.node = nodePart(node)
-    this.service = servicePart(service)
+    this.node = node.Node
+    this.nodeAddress = node.Address
+    this.datacenter = node.Datacenter
+    this.registration = service.ID
+    this.kind = service.Kind
+    this.address = service.Address
+    this.port = service.Port
+    this.namespace = service.Namespace
+    this.index = service.ModifyIndex ?? undefined
+    this.passing = service.Weights?.Passing
+    this.warning = service.Weights?.Warning
+    this.native = service.Connect?.Native
+    this.destination = service.Proxy?.DestinationServiceName
+    this.meta = service.Meta
+    this.tags = service.Tags
   }
 }
 
@@ -90,30 +79,20 @@ export function judge(
   context: JudgeContext,
   mistake: (path: readonly PropertyKey[], what: string) => Error,
 ): Judged {
-  const { data, error } = entrySchema.safeParse(given)
-  if (data === undefined) {
-    const [issue] = error.issues
-    throw mistake(issue?.path ?? [], issue?.message ?? 'no entry')
-  }
-  const { Node: node, Service: service, Checks: checks } = data
+  const entry = isEntry(given) ? given : parse(given, mistake)
+  const { Node: node, Service: service, Checks: checks } = entry
   const address = service.Address || node.Address || ''
   if (!isAddress(address, service.Port))
     throw mistake(['Service', 'Address'], `${JSON.stringify(address.slice(0, 100))} is not an address`)
-  return new Judged(address, worst(checks) as Health, data, context)
+  return new Judged(address, worst(checks) as Health, entry, context)
 }
 
-/** An entry without what is never read: of an answer of megabytes a tenth is kept while it is judged. */
-export function readPart(given: unknown): unknown {
-  const { Node: node, Service: service, Checks: checks } = (given ?? {}) as Partial<HealthEntry>
-  if (!isObject(node) || !isObject(service) || !Array.isArray(checks)) return given
-  const statuses = checks.map((check: unknown) =>
-    isObject(check) ? { Status: check.Status, CheckID: check.CheckID } : check,
-  )
-  return { Node: nodePart(node as HealthEntry['Node']), Service: servicePart(service), Checks: statuses }
+function parse(given: unknown, mistake: (path: readonly PropertyKey[], what: string) => Error): HealthEntry {
+  const { data, error } = entrySchema.safeParse(given)
+  if (data !== undefined) return data
+  const [issue] = error.issues
+  throw mistake(issue?.path ?? [], issue?.message ?? 'no entry')
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> & HealthEntry['Service'] =>
-  typeof value === 'object' && value !== null
 
 /** Whether an entry says what was judged before; then it is right as that was. Costs a tenth of judging. */
 export function says(given: unknown, before: Judged | undefined): before is Judged {
@@ -121,58 +100,31 @@ export function says(given: unknown, before: Judged | undefined): before is Judg
   const { Node: node, Service: service, Checks: checks } = given as HealthEntry
   if (typeof node !== 'object' || node === null || typeof service !== 'object' || service === null)
     return false
-  const was = before.service
   return (
-    service.ID === was.ID &&
-    service.Port === was.Port &&
-    service.Address === was.Address &&
-    service.Kind === was.Kind &&
-    service.Namespace === was.Namespace &&
-    service.ModifyIndex === was.ModifyIndex &&
-    node.Node === before.node.Node &&
-    node.Address === before.node.Address &&
-    node.Datacenter === before.node.Datacenter &&
+    service.ID === before.registration &&
+    service.Port === before.port &&
+    service.Address === before.address &&
+    service.Kind === before.kind &&
+    service.Namespace === before.namespace &&
+    (service.ModifyIndex ?? undefined) === before.index &&
+    node.Node === before.node &&
+    node.Address === before.nodeAddress &&
+    node.Datacenter === before.datacenter &&
     isPart(service.Weights) &&
     isPart(service.Connect) &&
     isPart(service.Proxy) &&
-    service.Weights?.Passing === was.Weights?.Passing &&
-    service.Weights?.Warning === was.Weights?.Warning &&
-    service.Connect?.Native === was.Connect?.Native &&
-    service.Proxy?.DestinationServiceName === was.Proxy?.DestinationServiceName &&
+    service.Weights?.Passing === before.passing &&
+    service.Weights?.Warning === before.warning &&
+    service.Connect?.Native === before.native &&
+    service.Proxy?.DestinationServiceName === before.destination &&
     worst(checks) === before.health &&
-    sameMeta(service.Meta, was.Meta) &&
-    sameTags(service.Tags, was.Tags)
+    sameMeta(service.Meta, before.meta) &&
+    sameTags(service.Tags, before.tags)
   )
 }
 
 function isPart(value: unknown): boolean {
   return value === undefined || value === null || (typeof value === 'object' && !Array.isArray(value))
-}
-
-function nodePart({ Node, Address, Datacenter }: HealthEntry['Node']): HealthEntry['Node'] {
-  return { Node, Address, Datacenter }
-}
-
-function servicePart(service: HealthEntry['Service']): HealthEntry['Service'] {
-  const { ID, Kind, Address, Port, Tags, Meta, Namespace, ModifyIndex } = service
-  return {
-    ID,
-    Kind,
-    Address,
-    Port,
-    Tags,
-    Meta,
-    Weights: partOf(service.Weights, ({ Passing, Warning }) => ({ Passing, Warning })),
-    Proxy: partOf(service.Proxy, ({ DestinationServiceName }) => ({ DestinationServiceName })),
-    Connect: partOf(service.Connect, ({ Native }) => ({ Native })),
-    Namespace,
-    ModifyIndex,
-  }
-}
-
-/** What is no object stays as it is, to be found wrong. */
-function partOf<T>(value: T, part: (value: NonNullable<T>) => T): T {
-  return isObject(value) && !Array.isArray(value) ? part(value as NonNullable<T>) : value
 }
 
 /** Undefined: they are none that could be read. */

@@ -3,8 +3,9 @@ import { followConsul } from '../core/consul-follow.ts'
 import { MeshError } from '../core/errors.ts'
 import type { Following } from '../core/follow.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import { SERVICE_NAME } from '../policy/schema.ts'
-import { remoteName } from './consul-lookup.ts'
+import { type RemoteName, remoteName } from './consul-lookup.ts'
 import { missingServiceRule } from './consul-rights.ts'
 
 export interface ConsulNamesOptions {
@@ -24,25 +25,33 @@ const SIDECAR = '-sidecar-proxy'
 const MAX_NAMES = 20_000
 /** So many names that were sought are remembered. */
 const MAX_SOUGHT = 1000
+/** Who has only just registered is listed by then. */
+const STRANGER_MS = 1000
 /** How long what another datacenter has is taken as it was, in milliseconds. */
 const REMOTE_MS = 5000
+/** So many questions about one name each are on their way at a time: names can come from outside. */
+const MAX_ASKING = 8
 
 /**
- * The names of the services there are: those of our own datacenter followed, those of others asked for when somebody
- * calls one. Names that are no tulle names (upper case, dots, underscores) are left out; a service with `lookup` reaches
- * them.
+ * The names of the services there are: those of our own datacenter followed, those of others, and those that have
+ * nothing but sidecars in the catalog, asked for when somebody calls one. Names that are no tulle names (upper case,
+ * dots, underscores) are left out; a service with `lookup` reaches them.
  */
 export class ConsulNames {
   readonly #options: ConsulNamesOptions
   readonly #following: Following
-  /** Of other datacenters, as `orders.dc2`. */
-  readonly #remote = new Set<string>()
+  /**
+   * Found when they were called: of other datacenters, as `orders.dc2`, or behind sidecars alone. For good, and no more
+   * than there were: a service that has gone looks like one that the ACL token may no longer see (SECURITY, fact 5).
+   */
+  readonly #found = new Set<string>()
   /** When a name was sought last: until what was asked then is asked anew, nothing else can come of it. */
   readonly #sought = new Map<string, number>()
   readonly #asked = new Map<string, { readonly atMs: number; readonly list: Promise<ReadonlySet<string>> }>()
   #own: readonly string[] = []
   #known: readonly string[] = []
   #problem: string | undefined
+  #asking = 0
   #stopped = false
 
   constructor(options: ConsulNamesOptions) {
@@ -68,33 +77,42 @@ export class ConsulNames {
     return this.#problem
   }
 
-  /** Somebody calls a name that is not known: it may be one of another datacenter. */
+  /** Somebody calls a name that is not known: it may be one of another datacenter, or of sidecars alone. */
   async seek(name: string): Promise<void> {
     const remote = remoteName(name)
-    if (remote === undefined || this.#remote.has(name) || this.#remote.size >= MAX_NAMES) return
-    const { service, datacenter } = remote
+    if (remote === undefined && !SERVICE_NAME.test(name)) return
+    if (this.#known.includes(name) || this.#found.size >= MAX_NAMES) return
     const now = this.#options.clock.now()
     if (now - (this.#sought.get(name) ?? Number.NEGATIVE_INFINITY) < REMOTE_MS) return
     if (this.#sought.size >= MAX_SOUGHT) this.#sought.clear()
     this.#sought.set(name, now)
     try {
-      const datacenters = await this.#list('/v1/catalog/datacenters')
-      if (!datacenters.has(datacenter)) {
-        const which = [...datacenters].sort().join(', ')
-        this.#options.log.warn(`${name}: Consul knows no datacenter ${datacenter}, but ${which}`)
+      const found =
+        remote === undefined ? await this.#isBehindSidecars(name) : await this.#isThere(name, remote)
+      if (this.#stopped) return
+      if (!found) {
+        if (remote === undefined) this.#options.clock.background(STRANGER_MS, () => this.#missed(name))
         return
       }
-      if (!(await this.#list('/v1/catalog/services', datacenter)).has(service) || this.#stopped) return
-      this.#remote.add(name)
+      this.#found.add(name)
       this.#settle()
     } catch (error) {
-      this.#options.log.warn(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+      // That the agent does not answer is said where the names of our own datacenter come from.
+      if (remote === undefined) return
+      this.#options.log.warn(`${name}: ${wordsOf(error)}`)
     }
   }
 
   stop(): void {
     this.#stopped = true
     this.#following.stop()
+  }
+
+  #missed(name: string): void {
+    if (this.#stopped || this.#known.includes(name)) return
+    this.#options.log.warn(
+      `${name}: Consul lists no such service; where ACLs are on, the token sees it with service "${name}" { policy = "read" }`,
+    )
   }
 
   #answered({ body }: ConsulAnswer): void {
@@ -112,8 +130,33 @@ export class ConsulNames {
     this.#settle()
   }
 
+  async #isThere(name: string, { service, datacenter }: RemoteName): Promise<boolean> {
+    const datacenters = await this.#list('/v1/catalog/datacenters')
+    if (!datacenters.has(datacenter)) {
+      const which = [...datacenters].sort().join(', ')
+      this.#options.log.warn(`${name}: Consul knows no datacenter ${datacenter}, but ${which}`)
+      return false
+    }
+    const names = await this.#list('/v1/catalog/services', datacenter)
+    return names.has(service) || (await this.#isBehindSidecars(service, datacenter))
+  }
+
+  /** The catalog names a sidecar as it calls itself; what it stands before is known to who asks for that. */
+  async #isBehindSidecars(service: string, dc?: string): Promise<boolean> {
+    if (this.#asking >= MAX_ASKING) return false
+    this.#asking += 1
+    try {
+      const path = `/v1/health/connect/${encodeURIComponent(service)}`
+      const eachItem = (): number => 1
+      const { body } = await this.#options.link.send({ method: 'GET', path, query: { dc }, eachItem })
+      return Array.isArray(body) && body.length > 0
+    } finally {
+      this.#asking -= 1
+    }
+  }
+
   #settle(): void {
-    const known = [...this.#own, ...this.#remote].sort()
+    const known = [...new Set([...this.#own, ...this.#found])].sort()
     if (known.join() === this.#known.join()) return
     this.#known = known
     this.#options.onChange()

@@ -105,7 +105,10 @@ export class ConsulRegistry implements Registry {
 
   leave(signal: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
-      for (const id of [...this.#told.keys()]) await this.#forget(id, signal)
+      // All at once: a drain waits a second for them, and one that is refused keeps no other.
+      const ended = await Promise.allSettled([...this.#told.keys()].map((id) => this.#forget(id, signal)))
+      const failed = ended.find((one) => one.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
     })
   }
 

@@ -1,5 +1,7 @@
-import type { ConsulLink } from '../core/consul.ts'
+import type { ConsulLink, ConsulRequest } from '../core/consul.ts'
 import type { Lookup } from './consul-lookup.ts'
+
+type Consistency = ConsulRequest['consistency']
 
 /**
  * What an ACL token lets us see. Consul leaves out what a token may not read, and says nothing of it before 1.13: an
@@ -14,34 +16,41 @@ export class ConsulRights {
 
   /** Whether it sees any service and any node where this one is looked for: there is always one of each, the servers. */
   async sees(lookup: Lookup): Promise<boolean> {
-    return (await this.#names(lookup)).length > 0 && (await this.#seesNodes(lookup))
+    return (await this.#names(lookup, 'default')).length > 0 && (await this.#seesNodes(lookup, 'default'))
   }
 
-  /** Why a service that Consul lists may be without instances for us; undefined: it is not even listed. */
+  /**
+   * Why a service that Consul lists may be without instances for us; undefined: it is not even listed. Nothing is
+   * decided by it, so any server may answer: it is asked again and again where a service stays empty.
+   */
   async whyNone(lookup: Lookup): Promise<string | undefined> {
     const { service, connect, filter } = lookup
-    if (!(await this.#names(lookup)).includes(service)) return undefined
-    if (!(await this.#seesNodes(lookup)))
+    if (!(await this.#names(lookup, 'stale')).includes(service)) return undefined
+    if (!(await this.#seesNodes(lookup, 'stale')))
       return `Consul lists ${service}, and shows its instances to nobody who sees no node: the ACL token lacks node_prefix "" { policy = "read" }`
     if (!connect || filter !== undefined) return undefined
     return `Consul has instances of ${service}, and none that speaks Connect's mutual TLS: they are neither Connect-native nor have a sidecar; policy may allow plaintext with mtls: permissive`
   }
 
-  async #names(lookup: Lookup): Promise<string[]> {
-    const body = await this.#ask('/v1/catalog/services', lookup)
+  async #names(lookup: Lookup, consistency: Consistency): Promise<string[]> {
+    const body = await this.#ask('/v1/catalog/services', lookup, consistency)
     return typeof body === 'object' && body !== null ? Object.keys(body) : []
   }
 
-  async #seesNodes(lookup: Lookup): Promise<boolean> {
-    const body = await this.#ask('/v1/catalog/nodes', lookup)
+  async #seesNodes(lookup: Lookup, consistency: Consistency): Promise<boolean> {
+    const body = await this.#ask('/v1/catalog/nodes', lookup, consistency)
     return Array.isArray(body) && body.length > 0
   }
 
-  async #ask(path: string, { datacenter, namespace, partition }: Lookup): Promise<unknown> {
+  async #ask(
+    path: string,
+    { datacenter, namespace, partition }: Lookup,
+    consistency: Consistency,
+  ): Promise<unknown> {
     const query = { dc: datacenter, ns: namespace, partition }
     // Of a node no more is wanted than that there is one.
     const eachItem = (): number => 1
-    return (await this.#link.send({ method: 'GET', path, query, consistency: 'default', eachItem })).body
+    return (await this.#link.send({ method: 'GET', path, query, consistency, eachItem })).body
   }
 }
 

@@ -3,7 +3,10 @@ import type { Listener } from '../core/runtime.ts'
 import type { Place } from './advertise.ts'
 import type { CheckDocument } from './consul-check.ts'
 
-/** As `PUT /v1/agent/service/register` takes it. */
+/**
+ * As `PUT /v1/agent/service/register` takes it.
+ * https://developer.hashicorp.com/consul/api-docs/agent/service#register-service
+ */
 export interface ServiceDocument {
   readonly ID: string
   readonly Name: string

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { EndpointSet, EndpointSpec } from '../core/endpoint.ts'
 import { MeshError } from '../core/errors.ts'
-import { type JudgeContext, Judged, judge, readPart, says } from './consul-health.ts'
+import { type JudgeContext, Judged, judge, says } from './consul-health.ts'
 import { sorted } from './sorted.ts'
 
 /** One answer of `/v1/health`, judged. */
@@ -24,6 +24,8 @@ const MAX_ENTRIES = 50_000
 /** How long judging goes on before others get their turn, in milliseconds, and after how many entries it looks. */
 const SLICE_MS = 2
 const LOOK_EVERY = 16
+/** A set of so many is work for those who are told. */
+const LONG = 1000
 const NOTHING: JudgedAnswer = {
   entries: [],
   registrations: new Map(),
@@ -45,6 +47,7 @@ export async function judgeAnswer(
   signal?: AbortSignal,
 ): Promise<JudgedAnswer> {
   const wrong = (place: string, what: string): MeshError => refused(context.name, place, what)
+  const read = entryReader(context, before)
   if (!Array.isArray(body)) throw wrong('', 'no list')
   if (body.length > MAX_ENTRIES) throw wrong('', `more than ${MAX_ENTRIES} instances`)
   const { now } = context
@@ -60,14 +63,10 @@ export async function judgeAnswer(
       sinceMs = now()
     }
     const given: unknown = body[index]
-    const one =
-      (given instanceof Judged ? given : find(before, given, index)) ??
-      judge(given, context, (path, what) =>
-        wrong(`[${index}]${path.map((key) => `.${String(key)}`).join('')}: `, what),
-      )
-    const registration = registrationOf(one.node.Node, one.service.ID)
+    const one = given instanceof Judged ? given : read(given, index)
+    const registration = registrationOf(one.node, one.registration)
     if (registrations.has(registration))
-      throw wrong(`[${index}].Service.ID: `, `${one.service.ID} is there twice on ${one.node.Node}`)
+      throw wrong(`[${index}].Service.ID: `, `${one.registration} is there twice on ${one.node}`)
     registrations.set(registration, one)
     entries.push(one)
     const among = one.spec !== undefined ? byId : one.spare !== undefined ? spares : undefined
@@ -76,6 +75,8 @@ export async function judgeAnswer(
   }
   const panic = byId.size === 0 && spares.size > 0
   const specs = await sorted(Array.from((panic ? spares : byId).values(), specOf), byAddress)
+  // Whoever takes in a long one has a turn of its own for it.
+  if (specs.length > LONG) await nextTurn()
   signal?.throwIfAborted()
   const last = before.set.endpoints
   const same = specs.length === last.length && specs.every((spec, index) => spec === last[index])
@@ -83,12 +84,23 @@ export async function judgeAnswer(
 }
 
 /**
- * What is kept of each entry while an answer comes: what was judged before, or what there is to judge. For
- * `ConsulRequest.eachItem`, one for each answer.
+ * Judges each entry while the answer comes, so that of an answer of megabytes nothing else is kept. For
+ * `ConsulRequest.eachItem`, one for each answer. Throws as `judgeAnswer` does.
  */
-export function entryReader(before: JudgedAnswer = NOTHING): (given: unknown) => unknown {
-  let index = 0
-  return (given) => find(before, given, index++) ?? readPart(given)
+export function entryReader(
+  context: JudgeContext,
+  before: JudgedAnswer = NOTHING,
+): (given: unknown, at?: number) => Judged {
+  let count = 0
+  return (given, at = count) => {
+    count += 1
+    return (
+      find(before, given, at) ??
+      judge(given, context, (path, what) =>
+        refused(context.name, `[${at}]${path.map((key) => `.${String(key)}`).join('')}: `, what),
+      )
+    )
+  }
 }
 
 /** What was judged last, mostly found where it stood then. */
@@ -112,7 +124,7 @@ function byAddress(a: EndpointSpec, b: EndpointSpec): number {
 }
 
 function isNewer(one: Judged, other: Judged): boolean {
-  return (one.service.ModifyIndex ?? 0) > (other.service.ModifyIndex ?? 0)
+  return (one.index ?? 0) > (other.index ?? 0)
 }
 
 function refused(name: string, place: string, what: string): MeshError {

@@ -78,7 +78,7 @@ export class ConsulWatch {
       },
       onBlind: () =>
         this.#alarm(
-          'the ACL token sees no service in Consul at all, or no node; it was lost or lost its rights: the last good instances stay',
+          'the ACL token sees no service in Consul at all, or no node; it was lost, lost its rights, or lacks service "consul" { policy = "read" }: the last good instances stay',
         ),
     })
     this.#following = followConsul({
@@ -144,11 +144,12 @@ export class ConsulWatch {
     const lookup = this.#lookup
     // Another judgement of the same question: the answer is wanted now, although it may be the same.
     const index = this.#judged === undefined ? undefined : request.index
-    const eachItem = entryReader(this.#before)
+    const context = this.#context(lookup)
+    const eachItem = entryReader(context, this.#before)
     const sent = await this.#options.link.send({ ...request, index, eachItem }, signal)
     const answer = { ...sent, digest: `${sent.digest} ${this.#epoch}` }
     if (answer.digest === this.#judged?.digest) return { ...answer, body: this.#judged.answer }
-    const judged = await judgeAnswer(answer.body, this.#context(lookup), this.#before, signal)
+    const judged = await judgeAnswer(answer.body, context, this.#before, signal)
     signal?.throwIfAborted()
     this.#judged = { digest: answer.digest, answer: judged }
     if (judged.entries.length > 0) this.#before = judged

@@ -1,7 +1,9 @@
 import type { ConsulLink } from '../core/consul.ts'
 import type { EndpointSet } from '../core/endpoint.ts'
+import { FirstAnswer } from '../core/first-answer.ts'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import type { IdentityParts } from './consul-health.ts'
 import { CONSUL_KEPT, type ConsulKept } from './consul-kept.ts'
 import type { Lookup } from './consul-lookup.ts'
@@ -57,7 +59,7 @@ export class ConsulSource implements Source {
   #heardMs: number | undefined
   #problem: string | undefined
   #usesKept = false
-  #something: (() => void) | undefined
+  readonly #first = new FirstAnswer()
 
   constructor(options: ConsulSourceOptions) {
     this.#options = options
@@ -73,18 +75,7 @@ export class ConsulSource implements Source {
     await this.#kept.load()
     signal.throwIfAborted()
     const { clock, startMs = START_MS } = this.#options
-    await new Promise<void>((resolve) => {
-      const disarm = clock.after(startMs, resolve)
-      const done = (): void => {
-        disarm()
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      signal.addEventListener('abort', done)
-      this.#something = done
-      this.#begin()
-    })
-    this.#something = undefined
+    await this.#first.wait(clock, startMs, signal, () => this.#begin())
     signal.throwIfAborted()
     if (this.#heardMs === undefined) this.#useKeptNames()
   }
@@ -143,7 +134,7 @@ export class ConsulSource implements Source {
   }
 
   async close(): Promise<void> {
-    this.#something?.()
+    this.#first.settle()
     this.#names?.stop()
     this.#names = undefined
     for (const watch of this.#watches.values()) watch.stop()
@@ -159,13 +150,13 @@ export class ConsulSource implements Source {
         if (this.#problem !== undefined) this.#options.log.info('the Consul agent answers again')
         this.#problem = undefined
         this.#heardMs = this.#options.clock.now()
-        this.#something?.()
+        this.#first.settle()
       },
       onError: (error) => {
-        const message = error instanceof Error ? error.message : String(error)
+        const message = wordsOf(error)
         if (message !== this.#problem) this.#options.log.warn(`no names of services from Consul: ${message}`)
         this.#problem = message
-        if (this.#heardMs === undefined && this.#useKeptNames()) this.#something?.()
+        if (this.#heardMs === undefined && this.#useKeptNames()) this.#first.settle()
       },
     })
   }

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { z } from 'zod'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import { jsonText } from './json-text.ts'
 
 /** Changes come in bursts, when a service is rolled out; the disk hears of the last one. */
@@ -80,7 +81,7 @@ export class KeptEndpoints<S> {
       this.#written = services
       this.#said = digestOf(JSON.stringify({ services, known }))
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = wordsOf(error)
       this.#log.error(`the endpoints kept in ${this.#store?.place} are not used: ${why}`)
     }
   }

@@ -1,9 +1,11 @@
 import type { EndpointSet } from '../core/endpoint.ts'
 import { isMeshError, MeshError } from '../core/errors.ts'
+import { FirstAnswer } from '../core/first-answer.ts'
 import { type Following, follow } from '../core/follow.ts'
 import type { PlaneAnswer, PlaneLink, PlaneRequest, StateStore } from '../core/plane.ts'
 import type { EndpointsWire } from '../core/plane-wire.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import { KeptEndpoints } from './kept-endpoints.ts'
 import { PLANE_KEPT, type PlaneSets, readSets, sameSet } from './plane-sets.ts'
 import type { Source } from './source.ts'
@@ -65,8 +67,7 @@ export class PlaneSource implements Source {
   #gathered = () => {}
   #closed = false
   #disarm = () => {}
-  /** What a start waits for. */
-  #something: (() => void) | undefined
+  readonly #first = new FirstAnswer()
 
   constructor(options: PlaneSourceOptions) {
     this.#options = options
@@ -83,18 +84,7 @@ export class PlaneSource implements Source {
     await this.#kept.load()
     signal.throwIfAborted()
     const { clock, startMs = START_MS } = this.#options
-    await new Promise<void>((resolve) => {
-      const disarm = clock.after(startMs, resolve)
-      const done = () => {
-        disarm()
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      signal.addEventListener('abort', done)
-      this.#something = done
-      this.#begin()
-    })
-    this.#something = undefined
+    await this.#first.wait(clock, startMs, signal, () => this.#begin())
     signal.throwIfAborted()
     if (this.#source === 'none') this.#useKept()
   }
@@ -137,7 +127,7 @@ export class PlaneSource implements Source {
     this.#coalescing = false
     this.#following?.stop()
     this.#following = undefined
-    this.#something?.()
+    this.#first.settle()
     this.#watches.clear()
     await this.#kept.close()
   }
@@ -191,7 +181,7 @@ export class PlaneSource implements Source {
     this.#source = 'plane'
     this.#take(sets, this.#heard())
     this.#kept.keep((body as EndpointsWire).services, sets.known)
-    this.#something?.()
+    this.#first.settle()
   }
 
   #take({ services, known }: PlaneSets, again = false): void {
@@ -223,13 +213,13 @@ export class PlaneSource implements Source {
   }
 
   #failed(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = wordsOf(error)
     if (message !== this.#problem) this.#options.log.warn(`no endpoints from the plane: ${message}`)
     this.#problem = message
     this.#useKept()
     const told = isMeshError(error) ? error : new MeshError('TULLE_PLANE', message, { cause: error })
     for (const watches of this.#watches.values()) for (const { onError } of [...watches]) onError(told)
-    if (this.#kept.current !== undefined) this.#something?.()
+    if (this.#kept.current !== undefined) this.#first.settle()
   }
 
   /** For what the plane has not told in this run. */

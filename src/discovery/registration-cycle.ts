@@ -1,6 +1,7 @@
 import { type BackoffParams, backoffMs } from '../core/backoff.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
 import type { Listener } from '../core/runtime.ts'
+import { wordsOf } from '../core/words.ts'
 import type { RegistrarStatus, Registration } from './registration.ts'
 
 /** At most 4 s: shorter than the grace of one TTL that a plane gives everybody, and than Consul's TTL of 10 s. */
@@ -107,7 +108,7 @@ export class RegistrationCycle implements Registration {
       await Promise.race([this.#registry.leave(late.signal), bound])
       this.#problem = undefined
     } catch (error) {
-      this.#problem = messageOf(error)
+      this.#problem = wordsOf(error)
       log.warn(`not deregistered, ${this.#registry.name} will notice by itself: ${this.#problem}`)
     } finally {
       this.#disarm()
@@ -176,7 +177,7 @@ export class RegistrationCycle implements Registration {
 
   #failed(error: unknown, registering: boolean): void {
     const { random, log } = this.#options
-    const message = messageOf(error)
+    const message = wordsOf(error)
     if (message !== this.#problem)
       log.warn(`not ${registering ? 'registered' : 'confirmed'} at ${this.#registry.name}: ${message}`)
     this.#problem = message
@@ -185,8 +186,4 @@ export class RegistrationCycle implements Registration {
     })
     this.#next(backoffMs(++this.#failures, BACKOFF, random))
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

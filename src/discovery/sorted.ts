@@ -14,28 +14,41 @@ export async function sorted<T>(items: readonly T[], compare: (a: T, b: T) => nu
     const merged: T[][] = []
     for (let at = 0; at < runs.length; at += 2) {
       await nextTurn()
-      merged.push(merge(runs[at] as T[], runs[at + 1] ?? [], compare))
+      merged.push(await merge(runs[at] as T[], runs[at + 1] ?? [], compare))
     }
     runs = merged
   }
   return runs[0] ?? []
 }
 
-function merge<T>(left: readonly T[], right: readonly T[], compare: (a: T, b: T) => number): T[] {
+async function merge<T>(
+  left: readonly T[],
+  right: readonly T[],
+  compare: (a: T, b: T) => number,
+): Promise<T[]> {
   const all: T[] = []
-  let i = 0
-  let j = 0
-  while (i < left.length && j < right.length) {
-    const [a, b] = [left[i] as T, right[j] as T]
-    if (compare(a, b) <= 0) {
-      all.push(a)
-      i += 1
-    } else {
-      all.push(b)
-      j += 1
-    }
+  const count = left.length + right.length
+  for (let i = 0; all.length < count; ) {
+    i = take(all, Math.min(count, all.length + RUN), i, left, right, compare)
+    if (all.length < count) await nextTurn()
   }
-  while (i < left.length) all.push(left[i++] as T)
-  while (j < right.length) all.push(right[j++] as T)
   return all
+}
+
+/** Goes on until so many are merged; so many of `left` are, and then were. */
+function take<T>(
+  all: T[],
+  until: number,
+  from: number,
+  left: readonly T[],
+  right: readonly T[],
+  compare: (a: T, b: T) => number,
+): number {
+  let i = from
+  let j = all.length - i
+  while (all.length < until) {
+    const fromLeft = j >= right.length || (i < left.length && compare(left[i] as T, right[j] as T) <= 0)
+    all.push(fromLeft ? (left[i++] as T) : (right[j++] as T))
+  }
+  return i
 }

@@ -34,6 +34,13 @@ export class KnownEndpoint implements EndpointState {
   ejected = false
   /** A probe was offered and no call has taken it. */
   offered = false
+  /** The set that listed it last, and where in it; negative: as what has replaced it. Written by `Reconciliation` alone. */
+  stamp = 0
+  place = 0
+  /** Read of all when pickers are made. */
+  weight: number
+  /** Frozen as the identity is. */
+  readonly protocol: EndpointSpec['protocol']
   #spec: EndpointSpec
   #slots: Slots | undefined
   #leaves: Map<Protocol, Leaf> | undefined
@@ -42,6 +49,8 @@ export class KnownEndpoint implements EndpointState {
     this.service = service
     this.#spec = spec
     this.id = id
+    this.weight = weightOf(spec)
+    this.protocol = spec.protocol
     this.load = newLoad(nowMs)
   }
 
@@ -57,10 +66,6 @@ export class KnownEndpoint implements EndpointState {
     return this.#spec.port
   }
 
-  get weight(): number {
-    return weightOf(this.#spec)
-  }
-
   get zone(): string | undefined {
     return this.#spec.zone
   }
@@ -71,10 +76,6 @@ export class KnownEndpoint implements EndpointState {
 
   get meta(): Readonly<Record<string, string>> | undefined {
     return this.#spec.meta
-  }
-
-  get protocol(): EndpointSpec['protocol'] {
-    return this.#spec.protocol
   }
 
   get mtls(): EndpointSpec['mtls'] {
@@ -114,13 +115,15 @@ export class KnownEndpoint implements EndpointState {
   /** Takes over what a source says now of the same address. The identity is frozen: with another one it is another endpoint. */
   update(spec: EndpointSpec): void {
     this.#spec = spec
+    this.weight = weightOf(spec)
   }
 
   /** The next attempt opens its transport anew; running ones finish on the old one. */
   reopen(): void {
     const leaves = this.#leaves
+    if (leaves === undefined) return
     this.#leaves = undefined
-    for (const leaf of leaves?.values() ?? []) this.service.drain(leaf)
+    for (const leaf of leaves.values()) this.service.drain(leaf)
   }
 
   /** Leaves its service: its timers stop and its transports close once the attempts on them have ended. */

@@ -129,8 +129,10 @@ export class Rotation {
 
   #rebuild(): void {
     const { balance, outlier } = this.#rules
-    const available = this.#known.filter(({ ejected }) => !ejected)
-    this.#ejected = this.#known.length - available.length
+    let gone = 0
+    for (const { ejected } of this.#known) if (ejected) gone += 1
+    this.#ejected = gone
+    const available = gone === 0 ? this.#known : this.#known.filter(({ ejected }) => !ejected)
     const threshold = outlier === false ? 0 : outlier.panicThreshold
     const panic = available.length < this.#known.length * threshold
     this.#picker = balancerNamed(balance).picker(panic ? this.#known : available, this.#deps)

@@ -51,13 +51,16 @@ export class Rotations {
 
   setKnown(known: readonly KnownEndpoint[]): void {
     this.#known = known
-    const apart = known.some(({ protocol }) => protocol !== undefined)
-    if (apart !== (this.#http !== this.#grpc)) this.#part(apart)
-    if (!apart) this.#http.setKnown(known)
-    else {
-      this.#http.setKnown(known.filter((endpoint) => speaks(endpoint, 'http')))
-      this.#grpc.setKnown(known.filter((endpoint) => speaks(endpoint, 'grpc')))
+    let onlyHttp = 0
+    let onlyGrpc = 0
+    for (const { protocol } of known) {
+      if (protocol === 'http') onlyHttp += 1
+      else if (protocol === 'grpc') onlyGrpc += 1
     }
+    const apart = onlyHttp + onlyGrpc > 0
+    if (apart !== (this.#http !== this.#grpc)) this.#part(apart)
+    this.#http.setKnown(without(onlyGrpc, known, 'http'))
+    if (apart) this.#grpc.setKnown(without(onlyHttp, known, 'grpc'))
   }
 
   #part(apart: boolean): void {
@@ -115,6 +118,16 @@ export class Rotations {
     if (endpoint.protocol !== undefined) return [this.#of(endpoint.protocol)]
     return [this.#http, this.#grpc]
   }
+}
+
+/** Without so many that speak the other protocol alone; mostly they are none, or all. */
+function without(
+  others: number,
+  known: readonly KnownEndpoint[],
+  wanted: Protocol,
+): readonly KnownEndpoint[] {
+  if (others === 0) return known
+  return others === known.length ? [] : known.filter((endpoint) => speaks(endpoint, wanted))
 }
 
 function speaks({ protocol }: KnownEndpoint, wanted: Protocol): boolean {

@@ -8,9 +8,10 @@ import type { PolicyPiece } from '../core/piece.ts'
 import type { ServicePlan } from '../core/plan.ts'
 import type { Clock, Random } from '../core/ports.ts'
 import type { Slot } from '../core/service.ts'
+import { Intake } from './intake.ts'
 import { KnownEndpoint, type Owner } from './known-endpoint.ts'
 import { outlierPiece } from './outlier-policy.ts'
-import { reconcile } from './reconcile.ts'
+import { type Members, Reconciliation } from './reconcile.ts'
 import type { RotationRules } from './rotation.ts'
 import { Rotations } from './rotations.ts'
 import { sameValue } from './same-value.ts'
@@ -38,7 +39,8 @@ export class ServiceTable implements Owner {
   readonly #deps: TableDeps
   readonly #rotation: Rotations
   readonly #slots = new Slots()
-  #known = new Map<string, KnownEndpoint>()
+  readonly #members: Members = { list: [], byId: new Map(), sets: 0 }
+  readonly #intake: Intake
   #ready = false
   readonly #waiting = new Set<() => void>()
   readonly #draining = new Map<Leaf, Promise<void>>()
@@ -48,6 +50,11 @@ export class ServiceTable implements Owner {
     this.#plan = plan
     this.#deps = deps
     this.#rotation = new Rotations(this.name, this.#rules(), deps)
+    this.#intake = new Intake(
+      deps.clock,
+      (set) => this.#compare(set),
+      (compared) => this.#commit(compared),
+    )
   }
 
   get plan(): ServicePlan {
@@ -106,23 +113,12 @@ export class ServiceTable implements Owner {
     return this.#rotation.pick(attempt)
   }
 
-  /** The whole set as a source knows it now; removals take effect at once. */
+  /**
+   * The whole set as a source knows it now; in force as a whole, removals included, when this returns, or after a few
+   * turns of the event loop where there is more to do than fits into one. Until then all is as it was.
+   */
   apply(set: EndpointSet): void {
-    const nowMs = this.#deps.clock.now()
-    const next = reconcile(this.#known, set, (id, spec) => new KnownEndpoint(this, id, spec, nowMs))
-    this.#known = next.known
-    if (next.changed) this.#rotation.setKnown([...next.known.values()])
-    for (const endpoint of next.removed) this.#retire(endpoint)
-    if (next.added > 0 || next.removed.length > 0) {
-      const { added, removed } = next
-      this.#deps.events.emit('endpoints', {
-        service: this.name,
-        added,
-        removed: removed.length,
-        known: next.known.size,
-      })
-    }
-    this.#becomeReady()
+    this.#intake.take(set)
   }
 
   /** Brings the endpoints in line with a new plan; what the plan does not change is not touched. */
@@ -133,13 +129,15 @@ export class ServiceTable implements Owner {
     this.#plan = plan
     if (!sameValue(rules, this.#rules())) this.#rotation.setRules(this.#rules())
     const reopen = this.#deps.reopenOn.some((key) => !sameValue(before.params[key], plan.params[key]))
-    if (reopen) for (const endpoint of this.#known.values()) endpoint.reopen()
+    if (reopen) for (const endpoint of this.#members.list) endpoint.reopen()
   }
 
   /** Resolves when every transport is closed; attempts still running end first. */
   async close(): Promise<void> {
-    const known = [...this.#known.values()]
-    this.#known = new Map()
+    this.#intake.stop()
+    const known = this.#members.list
+    this.#members.list = []
+    this.#members.byId = new Map()
     this.#rotation.setKnown([])
     for (const endpoint of known) this.#retire(endpoint)
     this.#slots.drop()
@@ -149,7 +147,7 @@ export class ServiceTable implements Owner {
   /** Cuts what is left on every transport, draining or not. */
   destroy(): void {
     for (const leaf of this.#draining.keys()) leaf.destroy()
-    for (const endpoint of this.#known.values()) endpoint.destroy()
+    for (const endpoint of this.#members.list) endpoint.destroy()
   }
 
   open(endpoint: EndpointState, protocol: Call<unknown>['protocol']): Leaf {
@@ -177,7 +175,27 @@ export class ServiceTable implements Owner {
 
   /** Attempts may outlive their endpoint's membership; what they find out then changes nothing. */
   #isMember(endpoint: KnownEndpoint): boolean {
-    return this.#known.get(endpoint.id) === endpoint
+    return this.#members.byId.get(endpoint.id) === endpoint
+  }
+
+  #compare(set: EndpointSet): Reconciliation {
+    const nowMs = this.#deps.clock.now()
+    return new Reconciliation(this.#members, set, (id, spec) => new KnownEndpoint(this, id, spec, nowMs))
+  }
+
+  #commit(compared: Reconciliation): void {
+    const { added, removed, changed } = compared.commit()
+    const { list } = this.#members
+    if (changed) this.#rotation.setKnown(list)
+    for (const endpoint of removed) this.#retire(endpoint)
+    if (added > 0 || removed.length > 0)
+      this.#deps.events.emit('endpoints', {
+        service: this.name,
+        added,
+        removed: removed.length,
+        known: list.length,
+      })
+    this.#becomeReady()
   }
 
   #retire(endpoint: KnownEndpoint): void {

@@ -117,6 +117,10 @@ export class MeshDispatcher extends Dispatcher {
   /** Before the start is over, and for a name that may belong to a service that has just begun to listen. */
   #reasonToWait(state: Runtime['state'], meaning: Meaning): Wait | undefined {
     if (state === 'idle' || state === 'starting') return { over: this.#runtime.whenReady(), late: notStarted }
+    return this.#newcomer(meaning)
+  }
+
+  #newcomer(meaning: Meaning): Wait | undefined {
     if (meaning === undefined || !('error' in meaning) || this.#runtime.newcomer === undefined)
       return undefined
     const { error } = meaning
@@ -146,12 +150,12 @@ export class MeshDispatcher extends Dispatcher {
     }
     if (exchange.over) return
     const left = timeoutMs === undefined ? undefined : Math.max(1, timeoutMs - (clock.now() - since))
-    this.#launch(
-      exchange,
-      this.#meaningOf(origin),
-      { ...asked, call: { ...asked.call, timeoutMs: left } },
-      ambient,
-    )
+    const then = { ...asked, call: { ...asked.call, timeoutMs: left } }
+    const meaning = this.#meaningOf(origin)
+    // A mesh that has just started has heard of nobody that must be asked for.
+    const next = late === notStarted ? this.#newcomer(meaning) : undefined
+    if (next !== undefined) await this.#wait(next, exchange, origin, then, ambient)
+    else this.#launch(exchange, meaning, then, ambient)
   }
 
   #ambient(): Ambient {

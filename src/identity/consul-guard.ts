@@ -1,4 +1,5 @@
 import type { Clock, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import { alarm } from './alarm.ts'
 import type { Problems } from './problems.ts'
 import { renewalBackoffMs } from './renewal.ts'
@@ -94,7 +95,7 @@ export class LeafGuard {
       this.#failures += 1
       const until = leftMs > 0 ? `ends in ${spanOf(leftMs)}` : `ended ${spanOf(-leftMs)} ago`
       const which = this.#unrooted ? 'leads to none of the roots' : until
-      const why = error === undefined ? 'the agent has no other' : (error as Error).message
+      const why = error === undefined ? 'the agent has no other' : wordsOf(error)
       problems.set('renewal', `our certificate, which ${which}, was not renewed: ${why}`, why)
       this.#arm(nowMs + renewalBackoffMs(this.#failures, leftMs, random))
       return

@@ -27,6 +27,9 @@ export const CONSUL: TrustOrigin = {
   hint: 'What was known before stays in force. Is this the agent of another cluster, or was the cluster made anew? Then restart this process: a start believes the agent.',
 }
 
+/** As many as a bundle may have; counted before any is read, which takes a while for each. */
+const MAX_ROOTS = 100
+
 const answer = z.looseObject({
   TrustDomain: z.string(),
   Roots: z.array(z.looseObject({ RootCert: z.string() })).min(1),
@@ -39,7 +42,8 @@ const answer = z.looseObject({
  * A root that has not begun by our clock, which may be behind, is left out while there is another: OpenSSL prefers a
  * root to a cross-signed intermediate of the same key, so that the new one would spoil what the old one vouches for.
  */
-export function trustOfRoots(body: unknown, wallMs: number): Begun {
+export function trustOfRoots(body: unknown, wallMs: number, address: string): Begun {
+  const malformed = (why: string) => malformedAt(address, why)
   const { data, error } = answer.safeParse(body)
   if (error !== undefined) throw malformed(`${error.issues[0]?.path.join('.')}: ${error.issues[0]?.message}`)
   const wrong = wrongTrustDomain(data.TrustDomain)
@@ -49,6 +53,8 @@ export function trustOfRoots(body: unknown, wallMs: number): Begun {
     if (ders.length === 0) throw malformed(`Roots.${at}.RootCert: there is no PEM certificate in it`)
     return ders
   })
+  if (roots.length > MAX_ROOTS)
+    throw malformed(`Roots: they are ${roots.length}, and ${MAX_ROOTS} at the most are read`)
   const begun = roots.filter((der) => beginOf(der) <= wallMs)
   const later = roots.map(beginOf).filter((beginMs) => beginMs > wallMs)
   const believed = begun.length === 0 ? roots : begun
@@ -66,7 +72,7 @@ function beginOf(der: Uint8Array): number {
 }
 
 export interface ConsulRootsOptions {
-  readonly link: Pick<ConsulLink, 'send' | 'onReachable'>
+  readonly link: Pick<ConsulLink, 'send' | 'onReachable' | 'address'>
   readonly clock: Clock
   readonly wall: () => number
   readonly random: Random
@@ -78,7 +84,7 @@ export function consulTrust({ link, clock, wall, random }: ConsulRootsOptions): 
     let disarm = (): void => {}
     const take = (body: unknown): void => {
       disarm()
-      const { wire, againMs } = trustOfRoots(body, wall())
+      const { wire, againMs } = trustOfRoots(body, wall(), link.address)
       onWire(wire)
       if (againMs !== undefined) disarm = alarm(clock, wall, againMs, () => again(body))
     }
@@ -108,10 +114,10 @@ export function consulTrust({ link, clock, wall, random }: ConsulRootsOptions): 
   }
 }
 
-function malformed(why: string): MeshError {
+function malformedAt(address: string, why: string): MeshError {
   return new MeshError(
     'TULLE_CONSUL',
-    `what the Consul agent says about its CA's roots is malformed: ${why}`,
+    `what the Consul agent at ${address} says about its CA's roots is malformed: ${why}`,
     {
       layer: 'identity',
     },

@@ -4,8 +4,9 @@ import { isMeshError, MeshError } from '../core/errors.ts'
 import type { Following } from '../core/follow.ts'
 import type { StateStore } from '../core/plane.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import { LeafGuard } from './consul-guard.ts'
-import { type ConsulLeaf, leafError, leafRequest, mayPass, readLeaf } from './consul-leaf.ts'
+import { askLeaf, type ConsulLeaf, leafError, leafRequest, mayPass, readLeaf } from './consul-leaf.ts'
 import { CONSUL, consulTrust } from './consul-roots.ts'
 import { FirstWait } from './first-wait.ts'
 import { Kept, type KeptCredentials } from './kept.ts'
@@ -18,7 +19,6 @@ import { type IdParts, siblingId } from './spiffe-id.ts'
 import type { Svid } from './svid.ts'
 import { instantOf } from './time-text.ts'
 import { type RestoredTrust, TrustKeeper } from './trust-keeper.ts'
-import { wordsOf } from './words.ts'
 
 export interface ConsulIdentitySourceOptions {
   /** No other service's certificate is ever asked for. */
@@ -93,7 +93,7 @@ export class ConsulIdentitySource implements IdentitySource {
       wall,
       random,
       problems: this.#problems,
-      ask: async (signal) => this.#answered(await link.send(leafRequest(service), signal)),
+      ask: async (signal) => this.#answered(await askLeaf(link, service, signal)),
     })
   }
 
@@ -201,7 +201,7 @@ export class ConsulIdentitySource implements IdentitySource {
 
   /** Throws TULLE_CONSUL or TULLE_IDENTITY for what cannot become ours; what is held stays. */
   #answered({ body }: ConsulAnswer): void {
-    this.#offered = readLeaf(body, this.#options.service)
+    this.#offered = readLeaf(body, this.#options.service, this.#options.link.address)
     this.#consider()
     this.#problems.clear('leaf')
   }
@@ -288,9 +288,11 @@ export class ConsulIdentitySource implements IdentitySource {
       this.#kept.place === undefined ? 'no TULLE_STATE_DIR keeps one' : `none is kept in ${this.#kept.place}`
     const inVain = this.#problems.text ?? `no answer within ${startWithinMs} ms`
     const why = error === undefined ? inVain : wordsOf(error)
+    // Most of what the link says names the agent already.
+    const asked = why.includes(link.address) ? '' : `asked the Consul agent at ${link.address}; `
     return new MeshError(
       'TULLE_IDENTITY',
-      `no certificate for "${service}": ${why} (asked the Consul agent at ${link.address}; ${this.#problems.of('kept') ?? this.#kept.problem ?? nowhere})`,
+      `no certificate for "${service}": ${why} (${asked}${this.#problems.of('kept') ?? this.#kept.problem ?? nowhere})`,
       { layer: 'identity', cause: error, hint: isMeshError(error) ? error.hint : undefined },
     )
   }

@@ -2,6 +2,7 @@ import { isMeshError, MeshError } from '../core/errors.ts'
 import { type PlaneLink, PlaneRefusal, type StateStore } from '../core/plane.ts'
 import { readToken } from '../core/plane-wire.ts'
 import type { Clock, Logger, Random } from '../core/ports.ts'
+import { wordsOf } from '../core/words.ts'
 import { alarm } from './alarm.ts'
 import { askForSvid } from './issue.ts'
 import { Kept } from './kept.ts'
@@ -17,7 +18,6 @@ import type { Svid } from './svid.ts'
 import { instantOf, spanOf } from './time-text.ts'
 import { PLANE } from './trust.ts'
 import { TrustKeeper } from './trust-keeper.ts'
-import { wordsOf } from './words.ts'
 
 export interface PlaneSourceOptions {
   readonly service: string

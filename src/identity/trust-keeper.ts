@@ -1,6 +1,7 @@
 import { MeshError } from '../core/errors.ts'
 import type { Following } from '../core/follow.ts'
 import type { TrustWire } from '../core/plane-wire.ts'
+import { wordsOf } from '../core/words.ts'
 import type { Kept } from './kept.ts'
 import type { Problems } from './problems.ts'
 import type { Trust } from './source.ts'
@@ -113,7 +114,7 @@ export class TrustKeeper {
         onTrust()
       },
       onConfirmed: () => this.#confirmed(),
-      onError: (error) => problems.set('trust', `no news about trust: ${(error as Error).message}`),
+      onError: (error) => problems.set('trust', `no news about trust: ${wordsOf(error)}`),
     })
   }
 

@@ -62,6 +62,12 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** As `replaceFile`, and durable when it resolves. */
+export async function keepText(path: string, text: string): Promise<void> {
+  await replaceFile(path, new TextEncoder().encode(text))
+  await syncFolder(dirname(path))
+}
+
 const FULL: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',

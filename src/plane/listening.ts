@@ -2,6 +2,9 @@ import { hostname } from 'node:os'
 import type { FastifyInstance } from 'fastify'
 import { MeshError } from '../core/errors.ts'
 
+/** Where a plane listens when nobody said. */
+export const DEFAULT_PORT = 7400
+
 /** Undefined: every address. @returns the port. Rejects with TULLE_START. */
 export async function listen(app: FastifyInstance, port: number, host: string | undefined): Promise<number> {
   try {

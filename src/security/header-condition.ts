@@ -132,8 +132,11 @@ class Unlike implements HeaderCondition {
   }
 }
 
+/** Of several lines one is made with a comma, and of those of Cookie with a semicolon. */
+const JOINTS = [',', ', ', '; ']
+
 function anyReading(values: readonly string[], test: Test): boolean {
   if (values.some(test)) return true
-  if (values.length > 1 && (test(values.join(',')) || test(values.join(', ')))) return true
+  if (values.length > 1 && JOINTS.some((joint) => test(values.join(joint)))) return true
   return values.some((value) => value.split(',').some((element) => test(element.trim())))
 }

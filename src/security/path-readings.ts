@@ -26,14 +26,20 @@ export class PathReadings {
     this.cut = end > 0 ? unescaped.slice(0, end) : undefined
     this.resolved = climbs(unescaped) ? resolve(unescaped) : undefined
     const whole = path === '*' ? '/' : unescaped
-    this.all = this.cut === undefined ? forms(whole) : [...forms(whole), ...forms(this.cut)]
+    const all = this.cut === undefined ? forms(whole) : [...forms(whole), ...forms(this.cut)]
+    this.all = [...new Set(all)]
   }
 
   /** @returns undefined for the paths of nearly all requests: there is one way to read them */
   static of(path: string): PathReadings | undefined {
-    return ODD.test(path) ? new PathReadings(path) : undefined
+    if (!ODD.test(path)) return undefined
+    if (latest?.path !== path) latest = { path, readings: new PathReadings(path) }
+    return latest.readings
   }
 }
+
+/** Every permission of an intention asks about the same path, one after the other, and reading a long one takes a while. */
+let latest: { readonly path: string; readonly readings: PathReadings } | undefined
 
 /** A slash that came to light at the end may count or not. */
 function forms(path: string): readonly string[] {
@@ -69,8 +75,12 @@ function overlong(bytes: string): string {
   return String.fromCharCode(((before & 1) << 6) | (last & 0x3f))
 }
 
-const segmentsOf = (path: string): readonly string[] =>
-  path.split(/[/\\]/).map((segment) => segment.replace(/;.*$/s, ''))
+const segmentsOf = (path: string): readonly string[] => path.split(/[/\\]/).map(withoutParameters)
+
+function withoutParameters(segment: string): string {
+  const at = segment.indexOf(';')
+  return at < 0 ? segment : segment.slice(0, at)
+}
 
 const climbs = (path: string): boolean =>
   segmentsOf(path).some((segment) => segment === '..' || segment === '.')

@@ -1,4 +1,4 @@
-import type { AccessRequest, CompilePattern, Verdict } from '../core/authorizer.ts'
+import type { AccessRequest, CompilePattern, Pattern, Verdict } from '../core/authorizer.ts'
 import { type HeaderCondition, readHeader } from './header-condition.ts'
 import { type HttpWire, type PermissionWire, said } from './intention-wire.ts'
 import { NotUnderstood } from './not-understood.ts'
@@ -95,8 +95,13 @@ function pathTest(
   const pattern = compile(regex)
   if (typeof pattern === 'string') throw new NotUnderstood(pattern)
   return wide
-    ? (path) => pattern.matches(path) || pattern.matches(path.toLowerCase())
+    ? (path) => pattern.matches(path) || matchesLower(pattern, path)
     : (path) => pattern.matches(path)
+}
+
+function matchesLower(pattern: Pattern, path: string): boolean {
+  const lower = path.toLowerCase()
+  return lower !== path && pattern.matches(lower)
 }
 
 const withoutSlash = (path: string): string =>

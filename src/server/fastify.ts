@@ -111,11 +111,31 @@ export const meshPlugin: FastifyPluginCallback<MeshPluginOptions> = fastifyPlugi
     )
     // As `mesh.serve` does: before the first certificate nobody could come in, and nobody would hear of this server.
     fastify.addHook('onReady', () => runtime.whenReady())
-    fastify.addHook('preClose', () => comeToRest(runtime, draining, graceMs))
+    let resting: Promise<void> | undefined
+    const rest = (): Promise<void> => {
+      resting ??= comeToRest(runtime, draining, graceMs)
+      return resting
+    }
+    restBeforeClose(fastify, rest)
+    // Where another instance of Fastify than the one with the plugin is closed.
+    fastify.addHook('preClose', rest)
     done()
   },
   { fastify: '5.x', name: 'tulle' },
 )
+
+/**
+ * From the moment Fastify begins to close, before any of its hooks, it answers every request with a 503
+ * (`return503OnClosing`): callers that have not heard yet are served until then.
+ */
+function restBeforeClose(fastify: FastifyInstance, rest: () => Promise<void>): void {
+  const close = fastify.close as (...args: unknown[]) => Promise<undefined>
+  const closeAtRest = async (...args: unknown[]): Promise<undefined> => {
+    if (fastify.server.listening) await rest()
+    return close.apply(fastify, args)
+  }
+  fastify.close = closeAtRest as FastifyInstance['close']
+}
 
 function drainWithMesh(runtime: Runtime, server: Server, draining: DrainingHttp): void {
   server.on('listening', () => runtime.servers.add(draining))

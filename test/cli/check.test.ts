@@ -99,3 +99,18 @@ test('a policy that is refused is a failure with its place', async (t) => {
   assert.equal(code, 1)
   assert.match(out, /fail {2}policy: servises: unknown key; did you mean services\? \(.*mesh\.yaml:2:1\)/)
 })
+
+test('a policy that Consul does not have is one failure, and everything else is looked at too', async (t) => {
+  const env = { TULLE_SERVICE: 'orders', TULLE_POLICY: 'consul://tulle/mesh.yaml' }
+  const world = await service(t, env)
+  const facts = { index: 1, digest: '', filtered: false, knownLeader: true }
+  world.consul = {
+    address: 'http://127.0.0.1:8500',
+    send: async () => ({ ...facts, status: 404, body: undefined }),
+    close: async () => {},
+  }
+  const { code, out } = await tulle(world, 'check')
+  assert.equal(code, 1)
+  assert.match(out, /fail {2}policy: there is no key tulle\/mesh\.yaml in Consul at http.*\n +Write it /)
+  assert.match(out, /^packages$/m)
+})

@@ -142,7 +142,7 @@ test('with Consul the entries are the level below, and say what of them is not h
   assert.match(out, /document consul:\/\/tulle\/mesh\.yaml:4 services\.orders\.timeout/)
   assert.match(
     out,
-    /who may call\n {2}evil → orders-eu: deny\n {2}\* → orders-eu: 2 permissions on requests\n {2}everybody else/,
+    /who may call\n {2}evil → orders-eu: deny\n {2}\* → orders-eu: 2 permissions on requests\n {2}everybody else: as the ACLs of its agent decide, unless its TULLE_INTENTIONS_DEFAULT does\n/,
   )
   assert.match(
     out,
@@ -165,10 +165,28 @@ test('what cannot be read ends it with what to do; intentions alone are only sai
   missing.consul = agent({ '/v1/kv/tulle/mesh.yaml': undefined })
   assert.match((await tulle(missing, 'explain', 'orders')).err, /there is no key tulle\/mesh\.yaml in Consul/)
   const secret = world({ ...CONSUL, TULLE_POLICY: file })
-  secret.consul = agent({ '/v1/connect/intentions/match': new ConsulRefusal(403, 'no', 'refused with 403') })
+  secret.consul = agent({
+    '/v1/connect/intentions/match': new ConsulRefusal(403, 'no', 'refused with 403', 'It needs a rule.'),
+  })
   const third = await tulle(secret, 'explain', 'orders')
   assert.equal(third.code, 0)
-  assert.match(third.out, /who may call\n {2}cannot be told: refused with 403\n/)
+  assert.match(third.out, /who may call\n {2}cannot be told: refused with 403\. It needs a rule\.\n/)
+})
+
+test('how calls are protected is what a service started here would do, and who said so', async () => {
+  const strict = join(folder, 'strict.yaml')
+  await writeFile(strict, 'version: 1\nservices: { orders: { mtls: strict }, stock: { mtls: disable } }\n')
+  const said = async (service: string, env: Record<string, string>) => {
+    const asked = world({ TULLE_DISCOVERY: 'consul', TULLE_POLICY: strict, ...env })
+    asked.consul = agent({})
+    return line((await tulle(asked, 'explain', service)).out, 'mtls')
+  }
+  assert.equal(await said('web', {}), 'mtls strict: there is an identity')
+  assert.match(await said('stock', {}), /^mtls disable: document .*strict\.yaml:2 services\.stock\.mtls$/)
+  const permissive = { TULLE_MTLS: 'permissive' }
+  assert.equal(await said('stock', permissive), 'mtls permissive: TULLE_MTLS (TULLE_MTLS)')
+  assert.match(await said('orders', permissive), /^mtls strict: document /)
+  assert.equal(await said('web', { TULLE_MTLS: 'disable' }), 'mtls disable: TULLE_MTLS (TULLE_MTLS)')
 })
 
 test('a document or an entry that is refused is told, with exit code 1', async () => {

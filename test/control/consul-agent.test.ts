@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { checkAgentOptions, readAgentAddress } from '../../src/control/consul-agent.ts'
-import { ruleFor } from '../../src/control/consul-rule.ts'
 import { isMeshError } from '../../src/core/errors.ts'
 
 test('an address is read as Consul’s own clients read it', () => {
   const cases: readonly [string, boolean, string, string, number, boolean][] = [
     ['127.0.0.1:8500', false, 'http://127.0.0.1:8500', '127.0.0.1', 8500, false],
     ['http://consul.internal:8500/', false, 'http://consul.internal:8500', 'consul.internal', 8500, false],
-    ['HTTPS://consul.internal', false, 'https://consul.internal', 'consul.internal', 443, true],
-    ['http://consul.internal', false, 'http://consul.internal', 'consul.internal', 80, false],
+    ['HTTPS://consul.internal', false, 'https://consul.internal:443', 'consul.internal', 443, true],
+    ['http://consul.internal', false, 'http://consul.internal:80', 'consul.internal', 80, false],
     ['consul:8501', true, 'https://consul:8501', 'consul', 8501, true],
     ['http://consul:8501', true, 'https://consul:8501', 'consul', 8501, true],
     ['[::1]:8500', false, 'http://[::1]:8500', '::1', 8500, false],
@@ -39,6 +38,8 @@ test('what is no address is refused, and a password in it is not repeated', () =
     'http://u:s3cret@h',
     'u:s3cret@h:8500',
     'h:99999',
+    '8500',
+    'http://8500',
   ])
     assert.throws(
       () => readAgentAddress(address),
@@ -50,23 +51,4 @@ test('what is no address is refused, and a password in it is not repeated', () =
     /CONSUL_CLIENT_CERT and CONSUL_CLIENT_KEY/,
   )
   assert.throws(() => checkAgentOptions({ address: 'x', auth: 's3cret' }), /^(?!.*s3cret).*CONSUL_HTTP_AUTH/)
-})
-
-test('the rule a request needs is said in Consul’s own language', () => {
-  const cases: readonly [Parameters<typeof ruleFor>, RegExp | undefined][] = [
-    [['GET', '/v1/health/connect/a%2Fb'], /service "a\/b" \{ policy = "read" \}/],
-    [['GET', '/v1/connect/intentions/match', { name: 'web' }], /service "web" .*intentions = "read"/],
-    [['GET', '/v1/agent/connect/ca/leaf/web'], /service "web" \{ policy = "write" \}/],
-    [['GET', '/v1/agent/connect/ca/roots'], undefined],
-    [['PUT', '/v1/agent/service/register'], /policy = "write"/],
-    [['GET', '/v1/kv/tulle/', { recurse: '' }], /key_prefix "tulle\/" \{ policy = "read" \}/],
-    [['GET', '/v1/config/service-router'], /service_prefix "" \{ policy = "read" \}/],
-    [['GET', '/v1/config/service-router/web'], /service "web" \{ policy = "read" \}/],
-    [['PUT', '/v1/session/create'], /session_prefix/],
-    [['GET', '/v1/kv/%'], /key "%"/],
-    [['GET', '/v1/nowhere'], undefined],
-  ]
-  for (const [request, rule] of cases)
-    if (rule === undefined) assert.equal(ruleFor(...request), undefined)
-    else assert.match(ruleFor(...request) ?? '', rule)
 })

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { readBody } from '../../src/control/consul-answer.ts'
 import { HttpConsulLink } from '../../src/control/consul-link.ts'
 import type { ConsulRequest } from '../../src/core/consul.ts'
 import { isMeshError } from '../../src/core/errors.ts'
 import { systemClock } from '../../src/platform/clock.ts'
+import { beat } from '../kit/beat.ts'
 
 const get: ConsulRequest = { method: 'GET', path: '/v1/health/connect/orders' }
 
@@ -97,26 +97,10 @@ test('PERFORMANCE T8: 10,000 instances hold the event loop for no longer than 10
   }
   const stalls: number[] = []
   for (let round = 0; round < 7; round++) {
-    let running = true
-    let longest = 0
-    const beat = (async () => {
-      let last = performance.now()
-      let used = process.cpuUsage()
-      while (running) {
-        await nextTurn()
-        const now = performance.now()
-        const { user, system } = process.cpuUsage(used)
-        // Where other processes had the processor, neither the time nor the stall is ours.
-        longest = Math.max(longest, Math.min(now - last, (user + system) / 1000))
-        last = now
-        used = process.cpuUsage()
-      }
-    })()
+    const beating = beat()
     const answer = await link.send({ ...get, eachItem })
-    running = false
-    await beat
+    stalls.push(await beating.stop())
     assert.equal((answer.body as unknown[]).length, 10_000)
-    stalls.push(longest)
   }
   const median = [...stalls].sort((one, other) => one - other)[3] as number
   const each = stalls.map((ms) => ms.toFixed(1)).join(', ')

@@ -34,9 +34,12 @@ const write = async (...entries: readonly object[]): Promise<void> => {
   }
 }
 
-async function follow() {
-  const ports = { clock: systemClock, random: Math.random, log: quiet }
-  const link = new HttpConsulLink({ ...ports, address: agent.address, token: reader })
+const ports = { clock: systemClock, random: Math.random, log: quiet }
+
+const linkWith = (token: string | undefined) =>
+  new HttpConsulLink({ ...ports, address: agent.address, token })
+
+async function follow(link: Pick<HttpConsulLink, 'send' | 'address' | 'close'> = linkWith(reader)) {
   const entries = new ConsulEntries({
     ...ports,
     link,
@@ -83,31 +86,20 @@ test('FAULTS 24: a token that is taken away takes no entry away', async () => {
   const policy = { Name: 'short', Rules: 'service_prefix "" { policy = "read" }' }
   await agent.api('PUT', '/v1/acl/policy', policy)
   const { json } = await agent.api('PUT', '/v1/acl/token', { Policies: [{ Name: 'short' }] })
-  let token: string | undefined = json.SecretID
-  const ports = { clock: systemClock, random: Math.random, log: quiet }
-  const links = [token, undefined].map(
-    (one) => new HttpConsulLink({ ...ports, address: agent.address, token: one }),
-  )
-  const link: Pick<HttpConsulLink, 'send' | 'address'> = {
+  const [holding, bare] = [linkWith(json.SecretID), linkWith(undefined)]
+  let link = holding
+  await using world = await follow({
     address: agent.address,
-    send: (request, signal) => (links[token === undefined ? 1 : 0] as HttpConsulLink).send(request, signal),
-  }
-  const entries = new ConsulEntries({
-    ...ports,
-    link,
-    service: 'web',
-    pieces: policyPieces,
-    wall: systemWall,
+    send: (request, signal) => link.send(request, signal),
+    close: async () => void (await Promise.all([holding.close(), bare.close()])),
   })
-  await entries.start(new AbortController().signal)
+  const { entries } = world
   assert.equal(entries.base.services.size, 1)
-  token = undefined
+  link = bare
   // Wakes the query that is waiting, so that the next goes out without a token.
   await write(resolver('other', { ConnectTimeout: '7s' }))
   await until(() => entries.status().problems.some((problem) => /may no longer be read/.test(problem)), SOON)
   assert.deepEqual([...entries.base.services.keys()].slice(0, 1), ['kept'])
-  await entries.close()
-  for (const one of links) await one.close()
   for (const name of ['kept', 'other']) await agent.api('DELETE', `/v1/config/service-resolver/${name}`)
 })
 

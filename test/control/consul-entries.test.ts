@@ -145,7 +145,7 @@ test('FAULTS 20: an agent that is away at the start is what the error names, unl
   await second.entries.close()
 })
 
-test('a kind that an old Consul does not know is remembered and not asked for again', async () => {
+test('a kind that an old Consul does not know is asked for every ten minutes: it may have been replaced', async () => {
   const { link, entries, later } = world()
   const started = entries.start(new AbortController().signal)
   await settled()
@@ -156,8 +156,18 @@ test('a kind that an old Consul does not know is remembered and not asked for ag
   await started
   await later(60_000)
   assert.deepEqual(entries.status().unknownKinds, ['service-router'])
-  assert.equal(link.all('/v1/config/service-router').length, 1)
+  const asked = () => link.all('/v1/config/service-router')
+  assert.equal(asked().length, 1)
+  await later(600_000)
+  assert.equal(asked().length, 2)
+  await asked().at(-1)?.refuse(500, 'invalid config entry kind: service-router')
+  assert.deepEqual(entries.status().unknownKinds, ['service-router'])
+  await later(600_000)
+  await asked().at(-1)?.answer([])
+  assert.deepEqual(entries.status().unknownKinds, [])
   await entries.close()
+  const open = link.asked.filter((one) => one.open)
+  assert.deepEqual(open, [])
 })
 
 test('what is not honoured is logged once', async () => {

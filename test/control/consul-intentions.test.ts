@@ -306,6 +306,20 @@ test('a default that was configured is not asked for', async () => {
   assert.equal(intentions.status().fallback, 'allow: so configured')
 })
 
+test('a default that was configured is over with the configuration, whatever was kept', async () => {
+  const store = new MemoryState()
+  const first = world({ store, defaultAllow: true })
+  await first.begin([webDenied])
+  await first.intentions.close()
+  const next = world({ store }, new ManualClock())
+  const started = next.intentions.start(new AbortController().signal)
+  await settled()
+  await next.link.last(MATCH).fail()
+  await started
+  assert.deepEqual([next.allows('web'), next.allows('api')], [false, false])
+  assert.equal(next.intentions.status().fallback, 'deny: the ACL policy of the agent is not known')
+})
+
 test('what is not understood is in the status and in the log, once', async () => {
   const { link, later, begin, intentions, said, allows } = world()
   const strange = intention('web', 'orders', { Action: 'audit' })

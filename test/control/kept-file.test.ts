@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,12 +12,13 @@ function kept(t: TestContext) {
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const path = join(folder, 'file')
   const said: string[] = []
-  const own = { reads: 0 }
+  const own = { reads: 0, failure: undefined as Error | undefined }
   const quiet = (): void => {}
   const file = new KeptFile<string>({
     paths: [path],
     read: async () => {
       own.reads++
+      if (own.failure !== undefined) throw own.failure
       const text = await readFile(path, 'utf8').catch(() => '')
       if (text === '') throw new MeshError('TULLE_CONSUL', 'it is empty')
       return text
@@ -68,4 +69,37 @@ test('one that is lost or spoilt changes nothing and is said once, until it was 
   writeFileSync(path, '')
   await file.look()
   assert.equal(said.length, 2)
+})
+
+test('what could not be read for a moment is read again, though the file is as it was', async (t) => {
+  const { file, path, said, own } = kept(t)
+  writeFileSync(path, 'one')
+  await file.get()
+  own.failure = new MeshError('TULLE_CONSUL', 'no file descriptor is left')
+  writeFileSync(path, 'two')
+  assert.equal(await file.look(), false)
+  own.failure = undefined
+  assert.equal(await file.look(), true)
+  assert.equal(await file.get(), 'two')
+  assert.equal(said.length, 1)
+})
+
+test('of a folder its files are looked at, and nothing below: a path that is a mistake may have the whole disk there', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'tulle-kept-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const quiet = (): void => {}
+  let reads = 0
+  const file = new KeptFile<number>({
+    paths: [folder],
+    read: async () => ++reads,
+    same: () => false,
+    log: { debug: quiet, info: quiet, error: quiet, warn: quiet },
+  })
+  mkdirSync(join(folder, 'below'))
+  writeFileSync(join(folder, 'below/file'), 'one')
+  assert.equal(await file.get(), 1)
+  writeFileSync(join(folder, 'below/file'), 'another')
+  assert.equal(await file.look(), false)
+  writeFileSync(join(folder, 'file'), 'one')
+  assert.equal(await file.look(), true)
 })

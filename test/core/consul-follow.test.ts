@@ -285,3 +285,33 @@ test('after stop nothing is asked, told or armed', async () => {
   assert.deepEqual([link.outstanding, clock.armed, link.listeners.size], [0, 0, 0])
   assert.deepEqual([told, errors], [[], []])
 })
+
+test('a question that takes several requests is followed by what they make together, back-off and all', async () => {
+  const fails = { next: false }
+  const indexes: (number | undefined)[] = []
+  const { link, told, errors, following, later } = followed({
+    send: async ({ index }) => {
+      indexes.push(index)
+      if (fails.next) throw new Error('the second answer was a refusal')
+      return {
+        status: 200,
+        index: 7,
+        digest: String(indexes.length),
+        body: 'both',
+        filtered: false,
+        knownLeader: true,
+      }
+    },
+  })
+  await settled()
+  assert.deepEqual([told, indexes, link.asked.length], [['both'], [undefined], 0])
+  fails.next = true
+  await later(0)
+  assert.equal(errors.length, 1)
+  assert.deepEqual(indexes, [undefined, 7])
+  fails.next = false
+  for (const listener of link.listeners) listener()
+  await later(1000)
+  assert.deepEqual(indexes, [undefined, 7, undefined], 'asked anew when the agent is back')
+  following.stop()
+})

@@ -159,7 +159,7 @@ test('what is said again is known again; any difference that counts is seen', ()
     (entry) => Object.assign(entry, { Node: null }),
   ]
   for (const change of changes) {
-    const entry = healthEntry(8080, options)
+    const entry = structuredClone(healthEntry(8080, options))
     change(entry)
     assert.equal(says(entry, before), false, String(change))
   }

@@ -7,6 +7,7 @@ import { settled } from '../kit/fake-link.ts'
 
 const SERVICES = '/v1/catalog/services'
 const DATACENTERS = '/v1/catalog/datacenters'
+const CONNECT = '/v1/health/connect/'
 
 function world() {
   const link = new ConsulScript()
@@ -96,13 +97,75 @@ test('a name of another datacenter is asked for when it is called first, once, a
 
 test('a name that is none, or of no datacenter there is, costs the catalog nothing', async () => {
   const { link, names } = world()
-  for (const name of ['oders', 'a.b.c', 'Orders.dc2']) await names.seek(name)
-  assert.equal(link.all(DATACENTERS).length, 0)
+  for (const name of ['Oders', 'a.b.c', 'Orders.dc2']) await names.seek(name)
+  assert.deepEqual([link.all(DATACENTERS).length, link.all(CONNECT).length], [0, 0])
   void names.seek('www.example')
   await settled()
   await link.last(DATACENTERS).answer(['dc1'])
   await settled()
   assert.equal(link.all(SERVICES).filter(({ request }) => request.query?.dc !== undefined).length, 0)
+  names.stop()
+})
+
+test('a name that nothing but a sidecar stands for is asked for when it is called, and then known', async () => {
+  const { link, clock, names, says, told } = world()
+  await says({ consul: [], 'db-proxy': [] })
+  const first = names.seek('db')
+  void names.seek('db')
+  await settled()
+  assert.deepEqual(
+    link.all(CONNECT).map(({ request }) => [request.path, request.query?.dc, request.index]),
+    [[`${CONNECT}db`, undefined, undefined]],
+  )
+  await link.last(CONNECT).answer([{ Service: { Kind: 'connect-proxy' } }])
+  await first
+  assert.deepEqual(names.known, ['db', 'db-proxy'])
+  await says({ consul: [], db: [], 'db-proxy': [] })
+  assert.deepEqual(names.known, ['db', 'db-proxy'], 'once, where it is registered too')
+
+  const misspelt = names.seek('dv')
+  await settled()
+  await link.last(`${CONNECT}dv`).answer([])
+  await misspelt
+  assert.equal(told.length, 2, 'it may be about to come')
+  clock.advance(1000)
+  assert.match(told.at(-1) ?? '', /^dv: Consul lists no such service; .* service "dv" \{ policy = "read" \}$/)
+  void names.seek('dv')
+  await settled()
+  assert.equal(link.all(`${CONNECT}dv`).length, 1, 'not at every call')
+  clock.advance(5000)
+  const failed = names.seek('dv')
+  await settled()
+  await link.last(`${CONNECT}dv`).fail()
+  await failed
+  assert.deepEqual(
+    [names.known.includes('dv'), told.length],
+    [false, 3],
+    'the names themselves say that it is away',
+  )
+  names.stop()
+})
+
+test('in another datacenter too, a sidecar alone is enough', async () => {
+  const { link, names } = world()
+  const sought = names.seek('db.dc2')
+  await settled()
+  await link.last(DATACENTERS).answer(['dc1', 'dc2'])
+  await settled()
+  await link.last(SERVICES).answer({ consul: [], 'db-proxy': [] })
+  await settled()
+  assert.equal(link.last(CONNECT).request.query?.dc, 'dc2')
+  await link.last(CONNECT).answer([{ Service: { Kind: 'connect-proxy' } }])
+  await sought
+  assert.deepEqual(names.known, ['db.dc2'])
+  names.stop()
+})
+
+test('names that are made up ask eight questions at a time, whoever makes them up', async () => {
+  const { link, names } = world()
+  for (let n = 0; n < 100; n++) void names.seek(`made-up-${n}`)
+  await settled()
+  assert.equal(link.all(CONNECT).length, 8)
   names.stop()
 })
 

@@ -442,6 +442,19 @@ test('what the agent does not know any more is deregistered', async () => {
   assert.equal(registrar.status().problem, undefined)
 })
 
+test('a deregistration that is refused keeps no other, and is a problem', async () => {
+  const { registrar, link, listening } = world()
+  await listening(at(4001), at(4002), at(4003))
+  const left = registrar.deregister()
+  await settled()
+  const [first, second, third] = link.all(DEREGISTER)
+  await second?.refuse(403)
+  await third?.answer(null)
+  await first?.answer(null)
+  await left
+  assert.match(registrar.status().problem ?? '', /Permission denied/)
+})
+
 test('FAULTS 25: a refused token is told with the rule it lacks, once, and asked with again', async () => {
   const { registrar, link, later, logged, served } = world()
   registrar.listen(at(4001))

@@ -36,6 +36,15 @@ test('the leader is asked, where the instances are', async () => {
   )
 })
 
+test('what is only told may come from any server', async () => {
+  const { rights, asked } = seeing(['orders'], 1)
+  await rights.whyNone(orders)
+  assert.deepEqual(
+    asked.map(({ consistency }) => consistency),
+    ['stale', 'stale'],
+  )
+})
+
 test('why a service has no instances: a right, mutual TLS, or nothing at all', async () => {
   const why = (names: readonly string[], nodes: number, lookup: Lookup) =>
     seeing(names, nodes).rights.whyNone(lookup)

@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { CONSUL_SETTINGS } from '../../src/consul-settings.ts'
 import { isMeshError } from '../../src/core/errors.ts'
 import type { Mesh } from '../../src/index.ts'
-import { type Agent, startAgent } from '../kit/consul/agent.ts'
+import { type Agent, consul, startAgent } from '../kit/consul/agent.ts'
 import { intend } from '../kit/consul/intend.ts'
 import { localMember } from '../kit/consul/members.ts'
 import { startProcess } from '../kit/process.ts'
@@ -47,6 +47,32 @@ test('the policy on the page has no mistake and no warning', (t) => {
   const args = [tulle, 'policy', 'check', '--strict', join(folder, 'page.yaml')]
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
   assert.equal(status, 0, stdout + stderr)
+})
+
+test('every command of Consul’s that a page prints is one it takes', async (t) => {
+  const agent = await agentOf(t)
+  const { path } = await consul()
+  const cwd = mkdtempSync(join(tmpdir(), 'tulle-page-'))
+  t.after(() => rmSync(cwd, { recursive: true }))
+  writeFileSync(join(cwd, 'mesh.yaml'), 'version: 1\nservices: { orders: { timeout: 3s } }\n')
+  const pages = ['docs/consul.md', 'docs/policy.md'].map((name) => readFileSync(join(root, name), 'utf8'))
+  const printed = pages
+    .flatMap((text) => [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```/gm)])
+    .filter(([, language]) => language === '' || language === 'sh')
+    .flatMap(([, , block = '']) => block.match(/\bconsul (?!agent)[a-z]+ [^#\n]*/g) ?? [])
+    .map((command) => command.trim())
+  assert.deepEqual(
+    [...new Set(printed.map((command) => command.split(' ').slice(1, 3).join(' ')))],
+    ['intention create', 'kv put'],
+  )
+  for (const command of printed) {
+    const args = command.split(/\s+/).slice(1)
+    const { status, stderr } = spawnSync(path, args, { cwd, env: agent.env, encoding: 'utf8' })
+    assert.equal(status, 0, `${command}: ${stderr}`)
+  }
+  const match = await agent.api('GET', '/v1/connect/intentions/match?by=destination&name=orders')
+  assert.equal(match.json.orders[0].Action, 'allow', 'what is printed last replaces what was printed first')
+  assert.equal((await agent.api('GET', '/v1/kv/tulle/mesh.yaml')).status, 200)
 })
 
 test('every variable of Consul’s is on the page', () => {

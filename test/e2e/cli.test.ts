@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -112,6 +113,28 @@ test('policy is pushed, compared and rolled back; a bad one is refused with its 
   assert.equal(stale.code, 1)
   assert.equal((await run('policy', 'rollback', '1')).out, 'version 3 has the documents of version 1\n')
   assert.match((await run('policy', 'get', 'orders.yaml')).out, /timeout: 5s/)
+})
+
+test('as a process of its own a push waits for its answer, good or bad', async (t) => {
+  const { dir } = await plane(t)
+  const file = join(dir, '..', 'orders.yaml')
+  await writeFile(file, 'version: 1\nservices: { orders: { timeout: 5s } }\n')
+  const push = async (...more: string[]) => {
+    const main = siblingOf(import.meta.url, '../../src/cli/main')
+    const args = [main, 'policy', 'push', file, '--dir', dir, ...more]
+    const { code, stdout, stderr } = await new Promise<{ code: unknown; stdout: string; stderr: string }>(
+      (resolve) =>
+        execFile(process.execPath, args, (error, stdout, stderr) =>
+          resolve({ code: error?.code ?? 0, stdout, stderr }),
+        ),
+    )
+    return [code, stdout, stderr.split('\n')[0]]
+  }
+  assert.deepEqual(await push(), [0, 'version 1: 1 document pushed, 0 deleted\n', ''])
+  await writeFile(file, 'version: 1\nservices: { orders: { timeout: 2s } }\n')
+  const [code, out, err] = await push('--expected', '7')
+  assert.deepEqual([code, out], [1, ''])
+  assert.match(`${err}`, /conflict/)
 })
 
 test('a second plane on a state directory is refused, and told who has it', async (t) => {

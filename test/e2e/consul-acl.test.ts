@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { type Agent, startAgent } from '../kit/consul/agent.ts'
 import {
@@ -10,27 +12,26 @@ import {
   POLICY_KEY,
   publish,
 } from '../kit/consul/members.ts'
+import { complains } from '../kit/consul/scene.ts'
+import { root } from '../kit/root.ts'
 import { until } from '../kit/wait.ts'
 
-/** What a service named `web` needs of Consul, and nothing else; docs/consul.md has the same. */
-const MINIMAL_POLICY = `
-# To register itself, to have its certificate, to read its own intentions.
-service "web" { policy = "write" }
-# To find those it calls, and the config entries about them. A rule for each of them does as well.
-service_prefix "" { policy = "read" }
-# Instances are told together with the node they are on.
-node_prefix "" { policy = "read" }
-# Only with TULLE_POLICY=consul://tulle/mesh.yaml.
-key "tulle/mesh.yaml" { policy = "read" }
-# Only to learn the default of the intentions; without it the default is deny.
-agent_prefix "" { policy = "read" }
-`
+/** The policy that docs/consul.md prints for `web`, which calls `orders`: its rules, one a line. */
+const RULES = /```hcl\n([\s\S]*?)```/
+  .exec(readFileSync(join(root, 'docs/consul.md'), 'utf8'))?.[1]
+  ?.split('\n')
+  .filter((line) => /^\w/.test(line)) as string[]
 
-/** The rules of the policy, each by its line. */
-const RULES = MINIMAL_POLICY.split('\n').filter((line) => /^\w/.test(line))
-const without = (rule: RegExp): string => {
-  const left = RULES.filter((line) => !rule.test(line))
-  assert.equal(left.length, RULES.length - 1, `one rule matches ${rule}`)
+const POLICY = RULES.join('\n')
+
+/** The same for `orders`, which calls nobody but `web`. */
+const POLICY_OF_ORDERS = POLICY.replace(/"(web|orders)"/g, (_, name) =>
+  name === 'web' ? '"orders"' : '"web"',
+)
+
+const without = (...rules: readonly RegExp[]): string => {
+  const left = RULES.filter((line) => !rules.some((rule) => rule.test(line)))
+  assert.equal(left.length, RULES.length - rules.length, `one rule matches each of ${rules}`)
   return left.join('\n')
 }
 
@@ -50,7 +51,7 @@ async function strictAgent(t: TestContext): Promise<Agent> {
   await publish(agent)
   const intention = { SourceName: 'web', DestinationName: 'orders', Action: 'allow' }
   assert.equal((await agent.api('POST', '/v1/connect/intentions', intention)).status, 200)
-  const orders = await member(t, agent, 'orders', MINIMAL_POLICY.replace('"web"', '"orders"'))
+  const orders = await member(t, agent, 'orders', POLICY_OF_ORDERS)
   await answering(orders.mesh)
   return agent
 }
@@ -60,15 +61,9 @@ async function member(t: TestContext, agent: Agent, service: string, rules: stri
   return localMember(t, service, { env, policy: POLICY_KEY })
 }
 
-const complaint = ({ mesh }: LocalMember, of: RegExp): Promise<unknown> =>
-  until(() => mesh.health().degraded.some((each) => of.test(each)), {
-    what: `a complaint like ${of}`,
-    seen: () => mesh.health().degraded,
-  })
-
 test('with exactly the rules of the minimal policy the whole mesh works', async (t) => {
   const agent = await strictAgent(t)
-  const web = await member(t, agent, 'web', MINIMAL_POLICY)
+  const web = await member(t, agent, 'web', POLICY)
   const port = await answering(web.mesh)
   const said = await answered(web.mesh, 'http://orders.mesh/')
   assert.match(said.id ?? '', /\/svc\/web$/)
@@ -79,7 +74,7 @@ test('with exactly the rules of the minimal policy the whole mesh works', async 
   assert.match(web.mesh.health().consul?.intentions?.fallback ?? '', /^deny: the ACL default policy is deny/)
   assert.deepEqual(web.said, [])
   // Nobody was allowed to call it.
-  const orders = await member(t, agent, 'orders', MINIMAL_POLICY.replace('"web"', '"orders"'))
+  const orders = await member(t, agent, 'orders', POLICY_OF_ORDERS)
   await assert.rejects(answered(orders.mesh, 'http://web.mesh/', 1000), /403/)
   const { json } = await agent.api('GET', '/v1/health/connect/web')
   assert.deepEqual(
@@ -88,10 +83,10 @@ test('with exactly the rules of the minimal policy the whole mesh works', async 
   )
 })
 
-test('a rule for each service that is called does as well as one for all', async (t) => {
+test('one rule for all services does as well as one for each that is called', async (t) => {
   const agent = await strictAgent(t)
-  const rules = MINIMAL_POLICY.replace('service_prefix "" {', 'service "orders" {')
-  const web = await member(t, agent, 'web', rules)
+  const each = without(/^service "orders"/, /^service "consul"/)
+  const web = await member(t, agent, 'web', `${each}\nservice_prefix "" { policy = "read" }`)
   await web.mesh.start()
   await answered(web.mesh, 'http://orders.mesh/')
   assert.deepEqual(web.mesh.health().degraded, [])
@@ -106,15 +101,41 @@ test('without the rule for itself it gets no certificate, and the error has the 
     assert.ok(error.message.includes(agent.address))
     return true
   })
-  await complaint(web, /service "web" \{ policy = "write" \}/)
+  await complains(web.mesh, /service "web" \{ policy = "write" \}/)
 })
 
-test('without a rule for the services it calls they are unknown, and health has the rule', async (t) => {
+test('without the rule for a service that it calls that one is unknown, and the log has the rule', async (t) => {
   const agent = await strictAgent(t)
-  const web = await member(t, agent, 'web', without(/^service_prefix/))
+  const web = await member(t, agent, 'web', without(/^service "orders"/))
   await answering(web.mesh)
   await assert.rejects(ask(web.mesh, 'http://orders.mesh/'), { code: 'TULLE_UNKNOWN_SERVICE' })
-  await complaint(web, /service_prefix "" \{ policy = "read" \}/)
+  await until(() => web.said.some((line) => /^orders: .*service "orders" \{ policy = "read" \}/.test(line)), {
+    what: 'a word in the log',
+    seen: () => web.said,
+  })
+})
+
+test('without any rule for services it calls they are unknown, and health has the rule', async (t) => {
+  const agent = await strictAgent(t)
+  const web = await member(t, agent, 'web', without(/^service "orders"/, /^service "consul"/))
+  await answering(web.mesh)
+  await assert.rejects(ask(web.mesh, 'http://orders.mesh/'), { code: 'TULLE_UNKNOWN_SERVICE' })
+  await complains(web.mesh, /service_prefix "" \{ policy = "read" \}/)
+})
+
+test('without the rule for consul a service that ended is not believed to have, and health has the rule', async (t) => {
+  const agent = await strictAgent(t)
+  const more = await member(t, agent, 'stock', POLICY_OF_ORDERS.replaceAll('"orders"', '"stock"'))
+  await answering(more.mesh)
+  const rules = without(/^service "consul"/).replace('"orders"', '"stock"')
+  const web = await member(t, agent, 'web', rules)
+  await web.mesh.start()
+  const intention = { SourceName: 'web', DestinationName: 'stock', Action: 'allow' }
+  await agent.api('POST', '/v1/connect/intentions', intention)
+  await answered(web.mesh, 'http://stock.mesh/')
+  await more.mesh.close()
+  await complains(web.mesh, /service "consul" \{ policy = "read" \}/, 20_000)
+  assert.equal(web.mesh.describe('stock').endpoints.length, 1)
 })
 
 test('without a rule for nodes there are no instances, and health has the rule', async (t) => {
@@ -122,7 +143,7 @@ test('without a rule for nodes there are no instances, and health has the rule',
   const web = await member(t, agent, 'web', without(/^node_prefix/))
   await web.mesh.start()
   await assert.rejects(ask(web.mesh, 'http://orders.mesh/'), { code: 'TULLE_NO_ENDPOINT' })
-  await complaint(web, /node_prefix "" \{ policy = "read" \}/)
+  await complains(web.mesh, /node_prefix "" \{ policy = "read" \}/)
 })
 
 test('without the rule for its policy it does not start, and the error has the rule', async (t) => {

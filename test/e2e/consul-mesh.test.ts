@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Agent, startAgent, startCluster } from '../kit/consul/agent.ts'
-import { answers, calling, load, publish, startOnConsul } from '../kit/consul/members.ts'
-import { delay, until } from '../kit/wait.ts'
+import { answers, calling, load, more, publish, startOnConsul } from '../kit/consul/members.ts'
+import { until } from '../kit/wait.ts'
 
 test('services find each other by Consul, and prove themselves with certificates of Connect', async (t) => {
   const agent = await startAgent()
@@ -54,7 +54,7 @@ test('a service that leaves in good order costs no call, and one that is killed 
     what: 'calls for the new one',
   })
   await second.process.kill('SIGKILL')
-  await delay(500)
+  await more(traffic)
   const { sent, failed } = await traffic.stop()
   assert.ok(sent > 50)
   assert.deepEqual(failed, [])
@@ -70,7 +70,7 @@ test('FAULTS 21: the agent goes away and comes back; nobody notices', async (t) 
   const traffic = load(calling(web, 'http://orders.mesh/'))
   await agent.kill('SIGKILL')
   await until(async () => (await web.health()).degraded.length > 0, { what: 'a word about it in health' })
-  await delay(1000)
+  await more(traffic)
   await agent.start()
   await until(async () => (await web.health()).degraded.length === 0, {
     what: 'the end of the complaints',

@@ -84,6 +84,18 @@ test('a tulle service calls a program behind Consul’s own proxy, whose intenti
   await until(() => call().catch(() => false), { what: 'an answer again', withinMs: 15_000 })
 })
 
+test('a service that has nothing but a sidecar in the catalog is called by its name', async (t) => {
+  const agent = await startAgent()
+  t.after(() => agent.stop())
+  const serviceAddress = await plainServer(t)
+  const proxy = await startProxy(agent, { service: 'db', serviceAddress, register: true })
+  t.after(() => proxy.stop())
+  const { json: catalog } = await agent.api('GET', '/v1/catalog/services')
+  assert.deepEqual(Object.keys(catalog), ['consul', 'db-proxy'])
+  const answer = await member(t, agent, 'web').fetch('http://db.mesh/rows')
+  assert.equal(`${answer.status} ${await answer.text()}`, '200 GET /rows')
+})
+
 test('a program behind Consul’s own proxy calls a tulle service, whose intentions decide', async (t) => {
   const agent = await startAgent()
   t.after(() => agent.stop())

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
-import { type HasRuntime, RUNTIME } from '../../src/core/runtime.ts'
 import type { IdentityHealth } from '../../src/identity/identity-health.ts'
 import { createMesh } from '../../src/index.ts'
 import { type Agent, startAgent } from '../kit/consul/agent.ts'
+import { rotateRoot } from '../kit/consul/rotate-root.ts'
 import type { Cleanup } from '../kit/process.ts'
 import { delay, until } from '../kit/wait.ts'
 
@@ -28,8 +27,7 @@ async function member(t: Cleanup, agent: Agent, service: string): Promise<Member
     signals: false,
     host: '127.0.0.1',
   })
-  const { identity } = (mesh as unknown as HasRuntime)[RUNTIME]
-  return { mesh, identity: () => (identity as unknown as { health(): IdentityHealth }).health() }
+  return { mesh, identity: () => mesh.health().identity as IdentityHealth }
 }
 
 /** Everybody calls everybody, again and again. */
@@ -60,18 +58,6 @@ function load(members: readonly Member[]) {
   }
 }
 
-/** A new root with a key of its own, cross-signed by the old one. */
-async function rotate(agent: Agent): Promise<void> {
-  const { json } = await agent.api('GET', '/v1/connect/ca/configuration')
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const PrivateKey = privateKey.export({ type: 'sec1', format: 'pem' })
-  const { status, text } = await agent.api('PUT', '/v1/connect/ca/configuration', {
-    Provider: 'consul',
-    Config: { ...json.Config, PrivateKey },
-  })
-  assert.equal(status, 200, text)
-}
-
 const counted = (identity: IdentityHealth, level: string): number =>
   identity.levels.filter((each) => each.level === level).length
 
@@ -92,7 +78,7 @@ test('FAULTS 38: Consul’s root is rotated under load, three services learn of 
   const stop = load(members)
   await delay(300)
   const rotatedMs = performance.now()
-  await rotate(agent)
+  await rotateRoot(agent)
   const learnt: string[] = []
   const seen = new Set<string>()
   await until(

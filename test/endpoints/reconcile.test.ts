@@ -19,10 +19,9 @@ test('after any sequence of sets the table knows exactly the last one, and an ad
         const expected = new Set(
           endpoints.map(({ address, port }) => (address === '::1' ? `[::1]:${port}` : `${address}:${port}`)),
         )
-        assert.deepEqual(
-          table.endpoints.map(({ id }) => id),
-          [...expected],
-        )
+        // Another order alone changes nothing.
+        assert.deepEqual(table.endpoints.map(({ id }) => id).sort(), [...expected].sort())
+        assert.equal(table.ready, true)
         for (const endpoint of table.endpoints) {
           assert.equal(before.get(endpoint.id) ?? endpoint, endpoint)
           assert.ok(endpoint.weight >= 0)
@@ -30,6 +29,29 @@ test('after any sequence of sets the table knows exactly the last one, and an ad
       }
     }),
   )
+})
+
+test('an address listed twice counts once, also in the very words of before and beside another identity', () => {
+  const { table } = makeTable(0)
+  const [a, b] = [4001, 4002].map((port) => ({ address: '127.0.0.1', port }))
+  const other = { ...a!, identity: 'spiffe://a/stock' }
+  const known = (): unknown => table.endpoints.map(({ port, identity }) => [port, identity])
+  table.apply({ endpoints: [b!, a!] })
+  table.apply({ endpoints: [a!, b!, a!, b!] })
+  assert.deepEqual(known(), [
+    [4002, undefined],
+    [4001, undefined],
+  ])
+  const before = table.endpoints[1]
+  table.apply({ endpoints: [other, b!, a!] })
+  assert.deepEqual(known(), [
+    [4001, 'spiffe://a/stock'],
+    [4002, undefined],
+  ])
+  assert.notEqual(table.endpoints[0], before)
+  table.apply({ endpoints: [a!, other] })
+  assert.deepEqual(known(), [[4001, undefined]])
+  assert.equal(table.eject(before!), false)
 })
 
 test('an address listed twice counts once, as it is listed first', () => {

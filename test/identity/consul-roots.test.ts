@@ -8,6 +8,7 @@ import { pemOf } from '../../src/identity/pem.ts'
 import { TestCa } from '../kit/certificates.ts'
 
 const trustDomain = 'a.consul'
+const AGENT = 'http://127.0.0.1:8500'
 const one = TestCa.create({ trustDomain })
 const two = TestCa.create({ trustDomain })
 const below = one.intermediate()
@@ -22,7 +23,7 @@ const answer = (roots: unknown, more: object = {}) => ({
 
 function refused(body: unknown, words: RegExp): void {
   assert.throws(
-    () => trustOfRoots(body, Date.now()),
+    () => trustOfRoots(body, Date.now(), AGENT),
     (error: unknown) => {
       assert.ok(isMeshError(error) && error.code === 'TULLE_CONSUL', String(error))
       assert.match(error.message, words)
@@ -39,6 +40,7 @@ test('every root that is listed is believed, active or not; intermediates are no
       listed(two, { Active: false, IntermediateCerts: null, RotatedOutAt: '2026-11-21T11:55:34Z' }),
     ]),
     Date.now(),
+    AGENT,
   )
   assert.equal(againMs, undefined)
   const bundle = readBundle(wire.bundle, trustDomain)
@@ -51,7 +53,7 @@ test('every root that is listed is believed, active or not; intermediates are no
 })
 
 test('an answer with anything wrong in what is read is refused whole, and what is newer is passed over', () => {
-  refused(undefined, /malformed/)
+  refused(undefined, /agent at http:\/\/127\.0\.0\.1:8500 .*malformed/)
   refused([], /malformed/)
   refused(answer(null), /Roots: /)
   refused(answer([]), /Roots: /)
@@ -59,7 +61,15 @@ test('an answer with anything wrong in what is read is refused whole, and what i
   refused(answer([listed(one), { RootCert: 'no PEM' }]), /Roots\.1\.RootCert: there is no PEM/)
   refused(answer([listed(one)], { TrustDomain: '' }), /TrustDomain: its trust domain is empty/)
   refused(answer([listed(one)], { TrustDomain: 'A.consul' }), /TrustDomain: /)
-  assert.ok(trustOfRoots(answer([listed(one, { New: { er: 1 } })], { Future: [] }), Date.now()))
+  assert.ok(trustOfRoots(answer([listed(one, { New: { er: 1 } })], { Future: [] }), Date.now(), AGENT))
+})
+
+test('FAULTS 26: thousands of roots are refused before any of them is read', () => {
+  const asked = performance.now()
+  refused(answer(Array.from({ length: 5000 }, () => listed(one))), /Roots: they are 5000/)
+  refused(answer([{ RootCert: one.rootPem.repeat(5000) }]), /Roots: they are 5000/)
+  assert.ok(performance.now() - asked < 2000)
+  assert.ok(trustOfRoots(answer(Array.from({ length: 100 }, () => listed(one))), Date.now(), AGENT))
 })
 
 test('FAULTS 26: whatever JSON the agent answers, it is taken or refused with a reason', () => {
@@ -71,7 +81,7 @@ test('FAULTS 26: whatever JSON the agent answers, it is taken or refused with a 
       ),
       (body) => {
         try {
-          trustOfRoots(body, Date.now())
+          trustOfRoots(body, Date.now(), AGENT)
         } catch (error) {
           assert.ok(isMeshError(error), String(error))
         }
@@ -87,7 +97,7 @@ test('FAULTS 40: a root that begins in a moment by our clock waits for it, unles
   // A CA of the kit begins a day ago.
   const soon = TestCa.create({ trustDomain, wall: () => nowMs + 86_400_000 + 10_000 })
   const rootsAt = (wallMs: number, ...cas: TestCa[]) => {
-    const { wire, againMs } = trustOfRoots(answer(cas.map((ca) => listed(ca))), wallMs)
+    const { wire, againMs } = trustOfRoots(answer(cas.map((ca) => listed(ca))), wallMs, AGENT)
     return [wire.bundle === cas.map(({ rootPem }) => rootPem).join(''), againMs]
   }
   assert.deepEqual(rootsAt(nowMs, soon, begun), [false, nowMs + 10_000])

@@ -418,13 +418,16 @@ test('a token that is not known everywhere yet, and a cluster without a leader, 
   }
 })
 
-test('FAULTS 25: a right that is lost later is a problem that names the rule, and nothing else changes', async () => {
+test('FAULTS 25: a right that is lost later is a problem that names the rule, a token that is lost one that says so', async () => {
   stage = new ConnectStage()
   const orders = stage.actor()
   await orders.start()
+  stage.agent.refusal = new ConsulRefusal(403, 'Permission denied', 'refused with 403: Permission denied')
+  await stage.pass(2 * MINUTE, 5000)
+  assert.match(problem(orders), /Permission denied; .*service "orders" \{ policy = "write" \}/)
   stage.agent.refusal = new ConsulRefusal(403, 'ACL not found', 'refused with 403: ACL not found')
   await stage.pass(2 * MINUTE, 5000)
-  assert.match(problem(orders), /ACL not found; .*service "orders" \{ policy = "write" \}/)
+  assert.match(problem(orders), /ACL not found; Consul does not know this ACL token$/)
   assert.equal(orders.identity.refusal(), undefined)
   stage.agent.refusal = undefined
   await stage.pass(MINUTE, 5000)

@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Plane, PlaneOptions } from '../../src/plane.ts'
 import type { Health } from '../../src/report.ts'
 import { type Cleanup, siblingOf, startProcess, type TestProcess } from './process.ts'
+import { until } from './wait.ts'
 
 export interface PlaneProgram {
   readonly process: TestProcess
@@ -80,10 +82,18 @@ export async function startMember(t: Cleanup, options: MemberOptions): Promise<M
   }
 }
 
-/** A folder that is gone after the test. */
+/**
+ * A folder that is gone after the test. Who is about to close may still write into it: Node 20 does not look again at
+ * what it has listed once, so all of it is tried again.
+ */
 export function folder(t: Cleanup): string {
   const path = mkdtempSync(join(tmpdir(), 'tulle-e2e-'))
-  t.after(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }))
+  const remove = () =>
+    rm(path, { recursive: true, force: true }).then(
+      () => true,
+      () => false,
+    )
+  t.after(() => until(remove, { what: `the end of ${path}` }))
   return path
 }
 

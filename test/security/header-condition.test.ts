@@ -39,6 +39,8 @@ test('SECURITY 9: white space around a value hides nothing from what denies', ()
 test('a rule that was written for the lines joined denies those lines', () => {
   rows({ Exact: 'a,b' }, [[['a', 'b'], false, true]])
   rows({ Exact: 'a, b' }, [[['a', 'b'], false, true]])
+  // As Node joins the lines of Cookie.
+  rows({ Contains: 'a=1; b=2' }, [[['a=1', 'b=2'], false, true]])
 })
 
 test('an inverted condition allows where nothing matches in any reading, and denies where anything does not', () => {

@@ -60,7 +60,7 @@ async function over(t: { after(fn: () => Promise<void>): void }, layer: CallLaye
         '\r\n',
       ].join(''),
     )
-  return { ask, reached, harness }
+  return { ask, reached, harness, port: serving.port }
 }
 
 test('SECURITY 8, 9: a header that is sent twice, in either order, on one line or on two', async (t) => {
@@ -110,6 +110,36 @@ test('who is denied learns that, by which layer, and nothing of the rules', asyn
   const [end] = harness.seen[0]!.ends
   assert.equal(end?.error?.message, 'intention web → orders, permission 1: deny', 'the log has it')
 })
+
+const HEAD = 'host: orders\r\nconnection: close\r\n'
+const RAW: Readonly<Record<string, string>> = {
+  CONNECT: `CONNECT orders:80 HTTP/1.1\r\n${HEAD}\r\n`,
+  'CONNECT to a path': `CONNECT /admin HTTP/1.1\r\n${HEAD}\r\n`,
+  'OPTIONS *': `OPTIONS * HTTP/1.1\r\n${HEAD}\r\n`,
+  'the absolute form': `GET http://orders/admin HTTP/1.1\r\n${HEAD}\r\n`,
+  'the absolute form of somebody else': `GET http://evil/admin HTTP/1.1\r\n${HEAD}\r\n`,
+  'the authority form': `GET orders:80 HTTP/1.1\r\n${HEAD}\r\n`,
+  'HTTP/1.0 without a Host': 'GET /admin HTTP/1.0\r\n\r\n',
+  'the preface of HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+  'Upgrade: h2c': `GET /admin HTTP/1.1\r\n${HEAD.replace('close', 'close, upgrade, http2-settings')}upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n`,
+  'Expect: 100-continue': `POST /admin HTTP/1.1\r\n${HEAD}expect: 100-continue\r\ncontent-length: 1\r\n\r\nx`,
+  'Expect: something': `POST /admin HTTP/1.1\r\n${HEAD}expect: something\r\ncontent-length: 1\r\n\r\nx`,
+  'a method in lower case': `get /admin HTTP/1.1\r\n${HEAD}\r\n`,
+  'a method of WebDAV': `PROPFIND /admin HTTP/1.1\r\n${HEAD}\r\n`,
+  TRACE: `TRACE /admin HTTP/1.1\r\n${HEAD}\r\n`,
+  'an empty target': `GET  HTTP/1.1\r\n${HEAD}\r\n`,
+  'a query alone': `GET ?x HTTP/1.1\r\n${HEAD}\r\n`,
+  'a fragment': `GET /public#/../admin HTTP/1.1\r\n${HEAD}\r\n`,
+  'two in one': `GET /admin HTTP/1.1\r\nhost: orders\r\n\r\nGET /admin HTTP/1.1\r\n${HEAD}\r\n`,
+}
+
+for (const [name, bytes] of Object.entries(RAW))
+  test(`SECURITY 2, 7: where every path is denied, ${name} reaches no handler`, async (t) => {
+    const { port, reached } = await over(t, judging({ Action: 'deny', HTTP: { PathPrefix: '/' } }))
+    const { status: code } = await rawExchange(port, bytes)
+    assert.ok(Number.isNaN(code) || code === 0 || code >= 400, `${code}`)
+    assert.deepEqual(reached, [])
+  })
 
 test('a request to switch protocols is judged like every other', async (t) => {
   const { ask } = await over(t, judging({ Action: 'deny', HTTP: { PathExact: '/socket' } }))

@@ -82,6 +82,26 @@ for (const own of [false, true]) {
   })
 }
 
+for (const own of [false, true])
+  test(`fastify${own ? ', plugin alone' : ''}: callers that have not heard of a drain are served, a POST as well`, async () => {
+    const harness = inboundHarness()
+    let heard: (() => void) | undefined
+    const retire = () => new Promise<void>((resolve) => (heard = resolve))
+    const mesh = { [RUNTIME]: { ...harness.runtime, retire } }
+    const app = own ? Fastify() : Fastify({ serverFactory: serverFactory(mesh) })
+    await app.register(meshPlugin, { mesh, graceMs: 5000 })
+    app.post('/orders', async () => 'done')
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const client = await rawClient((app.server.address() as AddressInfo).port)
+    const closing = app.close()
+    await until(() => heard, { what: 'the drain' })
+    client.send('POST /orders HTTP/1.1\r\nhost: web\r\ncontent-length: 0\r\n\r\n')
+    await client.closed
+    assert.match(client.text(), /^HTTP\/1\.1 200 [\s\S]*connection: close[\s\S]*done/i)
+    heard?.()
+    await closing
+  })
+
 test('a WebSocket of a Fastify plugin goes through the stack', async () => {
   const harness = inboundHarness()
   const app = Fastify({ serverFactory: serverFactory(harness.mesh) })

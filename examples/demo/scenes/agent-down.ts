@@ -1,8 +1,7 @@
-import type { Health } from 'tulle'
-import type { Instance } from '../instance.ts'
-import { consulOf, curtain, nobodyNoticed, type Scene, type Stage } from '../stage.ts'
+import { healthOf, inTouch, inUse, keptByNow } from '../in-touch.ts'
+import { consulOf, curtain, nobodyNoticed, type Scene } from '../stage.ts'
 import { milliseconds } from '../ui/units.ts'
-import { check, pause, until } from '../wait.ts'
+import { check, pause } from '../wait.ts'
 
 export const agentDown: Scene = {
   name: 'agent-down',
@@ -10,7 +9,7 @@ export const agentDown: Scene = {
   async play(stage) {
     const { agent } = consulOf(stage).process
     const victim = stage.cluster.named('orders-2')
-    await pause(300)
+    await keptByNow(stage, victim)
     stage.say(`kill -9 ${agent.pid}: no addresses, certificates, intentions or policy are to be had`)
     const downMs = performance.now()
     await agent.kill('SIGKILL')
@@ -29,40 +28,11 @@ export const agentDown: Scene = {
     await agent.start()
     const goneMs = performance.now() - downMs
     stage.say(`the agent is back after ${milliseconds(goneMs)}`)
-    const knownMs = await inTouch(stage)
+    const knownMs = await inTouch(stage, 20_000, ({ degraded }) => degraded)
     nobodyNoticed(await curtain(stage))
     return (
       `gone for ${milliseconds(goneMs)}, nobody noticed; ${victim.name} started without it, by what it had kept, and ` +
       `was called after ${milliseconds(backMs)}; all in touch again ${milliseconds(knownMs)} after its return`
     )
   },
-}
-
-/** How long it takes until an instance that has just started is called. */
-async function inUse({ traffic }: Stage, { name }: Instance): Promise<number> {
-  const { servedBy } = traffic.figures
-  const before = servedBy.get(name) ?? 0
-  return until(`calls for ${name}, which started without an agent`, 8000, () => {
-    return (servedBy.get(name) ?? 0) > before + 5
-  })
-}
-
-/** How long it takes until nobody complains any more. */
-async function inTouch({ cluster }: Stage): Promise<number> {
-  let complaints: readonly string[] = []
-  try {
-    return await until('everybody to be in touch with the agent', 20_000, async () => {
-      const healths = await Promise.all(
-        cluster.instances.map(async (one) => ({ one, health: await healthOf(one) })),
-      )
-      complaints = healths.flatMap(({ one, health }) => health.degraded.map((what) => `${one.name}: ${what}`))
-      return complaints.length === 0
-    })
-  } catch (error) {
-    throw new Error(`${(error as Error).message}; ${complaints.join('; ')}`)
-  }
-}
-
-async function healthOf(instance: Instance): Promise<Health> {
-  return (await instance.ask({ ask: 'health' })) as Health
 }

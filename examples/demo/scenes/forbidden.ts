@@ -34,6 +34,7 @@ export const forbidden: Scene = {
       check((await itemOf(stage)) === 200, 'an item is not to be had any more')
       return `denied ${milliseconds(deniedMs)} after it was said, allowed again after ${milliseconds(allowedMs)}; the rest of each answer came`
     } finally {
+      // Of a scene that broke; where it did not, the intention is gone already.
       await allow().catch(() => {})
     }
   },

@@ -1,6 +1,5 @@
-import type { Health } from 'tulle'
-import type { Instance } from '../instance.ts'
-import { curtain, nobodyNoticed, planeOf, type Scene, type Stage } from '../stage.ts'
+import { healthOf, inTouch, inUse, keptByNow } from '../in-touch.ts'
+import { curtain, nobodyNoticed, planeOf, type Scene } from '../stage.ts'
 import { milliseconds } from '../ui/units.ts'
 import { check, pause, until } from '../wait.ts'
 
@@ -19,6 +18,7 @@ export const planeDown: Scene = {
       plane.lifetimeMs,
       () => certificates.leastLeftMs > leftMs,
     )
+    await keptByNow(stage, victim)
     stage.say(`kill -9 ${plane.pid}: no registry, no policy, no certificates are to be had`)
     const downMs = performance.now()
     await plane.stop('SIGKILL')
@@ -33,46 +33,15 @@ export const planeDown: Scene = {
     await plane.start()
     const goneMs = performance.now() - downMs
     stage.say(`the plane is back on its directory after ${milliseconds(goneMs)}`)
-    const knownMs = await inTouch(stage)
+    const knownMs = await inTouch(stage, 10_000, ({ plane: told }) => [
+      told?.registration?.problem,
+      told?.policy?.problem,
+      told?.endpoints?.problem,
+    ])
     nobodyNoticed(await curtain(stage))
     return (
       `gone for ${milliseconds(goneMs)}, nobody noticed; ${victim.name} started without it, by what it had kept, and ` +
       `was called after ${milliseconds(backMs)}; all in touch again ${milliseconds(knownMs)} after its return`
     )
   },
-}
-
-/** How long it takes until an instance that has just started is called. */
-async function inUse({ traffic }: Stage, { name }: Instance): Promise<number> {
-  const { servedBy } = traffic.figures
-  const before = servedBy.get(name) ?? 0
-  return until(`calls for ${name}, which started without a plane`, 8000, () => {
-    return (servedBy.get(name) ?? 0) > before + 5
-  })
-}
-
-/** How long it takes until everybody is registered again and hears of changes. */
-async function inTouch({ cluster }: Stage): Promise<number> {
-  let complaints: readonly string[] = []
-  const started = performance.now()
-  do {
-    await pause(100)
-    const healths = await Promise.all(
-      cluster.instances.map(async (one) => ({ one, health: await healthOf(one) })),
-    )
-    complaints = healths.flatMap(({ one, health: { plane } }) =>
-      [plane?.registration?.problem, plane?.policy?.problem, plane?.endpoints?.problem].flatMap((problem) =>
-        problem === undefined ? [] : [`${one.name}: ${problem}`],
-      ),
-    )
-    check(
-      performance.now() - started < 10_000,
-      `10 s after the return of the plane: ${complaints.join('; ')}`,
-    )
-  } while (complaints.length > 0)
-  return performance.now() - started
-}
-
-async function healthOf(instance: Instance): Promise<Health> {
-  return (await instance.ask({ ask: 'health' })) as Health
 }

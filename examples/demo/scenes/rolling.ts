@@ -22,6 +22,8 @@ export const rolling: Scene = {
     }
     const figures = await curtain(stage)
     nobodyNoticed(figures)
-    return `five restarts in a row, nobody noticed; each drained in ${milliseconds(Math.max(...exits))} or less`
+    const { failed } = figures.plain
+    const posts = failed === 0 ? 'nobody noticed' : `plain POSTs refused or cut off: ${failed}`
+    return `five restarts in a row, ${posts}; each drained in ${milliseconds(Math.max(...exits))} or less`
   },
 }

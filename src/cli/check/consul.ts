@@ -75,16 +75,26 @@ function versionOf(about: unknown): readonly Finding[] {
   ]
 }
 
-/** An ACL token that sees nothing is answered an empty list, like a mesh in which there is nothing (SECURITY, fact 5). */
+/**
+ * An ACL token that sees nothing is answered an empty list, like a mesh in which there is nothing (SECURITY, fact 5); of
+ * instances Consul shows those alone whose node the token may see.
+ */
 async function checkSight(link: ConsulLink): Promise<Finding> {
   try {
     const { body } = await link.send({ method: 'GET', path: '/v1/catalog/services' })
     const seen = Object.keys(names.parse(body)).length
-    return seen > 0
+    if (seen === 0)
+      return warn(
+        'the catalog shows no service at all, not even consul',
+        'A token without rights sees the same: it needs service_prefix "" and node_prefix "" { policy = "read" }.',
+      )
+    const eachItem = (): number => 1
+    const nodes = await link.send({ method: 'GET', path: '/v1/catalog/nodes', eachItem })
+    return Array.isArray(nodes.body) && nodes.body.length > 0
       ? pass(`the catalog shows ${count(seen, 'service')}`)
-      : warn(
-          'the catalog shows no service at all, not even consul',
-          'A token without rights sees the same: it needs service_prefix "" and node_prefix "" { policy = "read" }.',
+      : fail(
+          `the catalog shows ${count(seen, 'service')} and no node, so that every service looks empty`,
+          'The ACL token lacks node_prefix "" { policy = "read" }.',
         )
   } catch (error) {
     return failed(error)

@@ -32,7 +32,7 @@ export async function checkPolicyInForce(
   const documents =
     written === ''
       ? new Map((kept.policy?.policy.documents ?? []).map(({ name, text }) => [name, encoder.encode(text)]))
-      : await writtenAt(written, config, world)
+      : await writtenAt(written, config, world, findings)
   const parse = createParser({ pieces: policyPieces, allowedHosts: config.policyHosts, nearest })
   const update = new LastGood(parse).take(documents)
   for (const problem of update.problems)
@@ -43,10 +43,20 @@ export async function checkPolicyInForce(
   return findings
 }
 
-async function writtenAt(where: string, config: Config, world: World): Promise<ReadonlyMap<string, Found>> {
+/** What Consul does not have, or will not tell, is one finding among the others. */
+async function writtenAt(
+  where: string,
+  config: Config,
+  world: World,
+  findings: Finding[],
+): Promise<ReadonlyMap<string, Found>> {
   const link = isConsulPolicy(where) ? world.openConsul(agentOf(config)) : undefined
   try {
     return await documentsAt(where, config, link)
+  } catch (error) {
+    if (!isMeshError(error)) throw error
+    findings.push(fail(`policy: ${error.message}`, error.hint))
+    return new Map()
   } finally {
     await link?.close()
   }

@@ -1,11 +1,11 @@
-import type { Config } from '../../config.ts'
+import { type Config, hasIdentity, localMtls } from '../../config.ts'
 import type { ListedIntention } from '../../control/consul-once.ts'
 import type { MtlsMode } from '../../core/identity.ts'
 import type { ConsulBase } from '../../policy/consul/base.ts'
 import type { NotHonoured } from '../../policy/consul/not-honoured.ts'
 import { type Explained, explain, type Question } from '../../policy/explain.ts'
 import type { LookupParams } from '../../policy/lookup.ts'
-import { mtlsMode } from '../../policy/mtls.ts'
+import { mtlsMode, mtlsPiece } from '../../policy/mtls.ts'
 import { policyPieces } from '../../stack.ts'
 import type { Gathered } from './gather.ts'
 
@@ -57,22 +57,15 @@ function destinationOf({ service, plan }: Explained): string {
   return (plan.params.lookup as Partial<LookupParams> | undefined)?.service ?? service
 }
 
-/** As the mesh decides it: an identity means strict, what was written down locally may only be made stricter. */
-function mtlsOf({ plan, fields }: Explained, { mtls, origins, ...config }: Config): Answer['mtls'] {
-  const identity =
-    config.discovery === 'consul' ||
-    config.planes.length > 0 ||
-    Boolean(config.joinToken) ||
-    Boolean(config.certFile)
-  const local = mtls || (identity ? 'strict' : 'disable')
-  const source = origins.find(({ setting }) => setting.option === 'mtls')?.source ?? 'default'
-  const written = mtls !== '' && source !== 'default'
-  const policy = plan.params.mtls as MtlsMode | undefined
-  const mode = mtlsMode(policy, local, written)
-  if (policy !== undefined && mode === policy && !(written && mode === local))
-    return { mode, from: fields.find(({ path }) => path === 'mtls')?.from ?? 'policy' }
-  return {
-    mode,
-    from: written ? `TULLE_MTLS (${source})` : identity ? 'there is an identity' : 'there is no identity',
-  }
+/** As the mesh decides it, and who decided. */
+function mtlsOf({ plan, fields }: Explained, config: Config): Answer['mtls'] {
+  const identity = hasIdentity(config)
+  const { outbound, written } = localMtls(config, identity)
+  const policy = plan.params[mtlsPiece.key] as MtlsMode | undefined
+  const mode = mtlsMode(policy, outbound, written)
+  if (policy === mode && !(written && mode === outbound))
+    return { mode, from: fields.find(({ path }) => path === mtlsPiece.key)?.from ?? 'policy' }
+  const source = config.origins.find(({ setting }) => setting.option === 'mtls')?.source ?? 'default'
+  const otherwise = identity ? 'there is an identity' : 'there is no identity'
+  return { mode, from: written ? `TULLE_MTLS (${source})` : otherwise }
 }

@@ -88,6 +88,6 @@ async function intentionsOf(link: ConsulLink, service: string): Promise<readonly
     return await readIntentions(link, service)
   } catch (error) {
     if (!isMeshError(error)) throw error
-    return error.message
+    return error.hint === undefined ? error.message : `${error.message}. ${error.hint}`
   }
 }

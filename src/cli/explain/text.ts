@@ -59,10 +59,8 @@ function intentionLines({ intentions, destination }: Answer): readonly string[] 
   if (intentions === undefined) return []
   if (typeof intentions === 'string') return [`cannot be told: ${intentions}`]
   const lines = intentions.map((one) => `${one.SourceName} → ${one.DestinationName}: ${actionOf(one)}`)
-  return [
-    ...lines,
-    `${lines.length === 0 ? `no intention speaks of ${destination}` : 'everybody else'}: as the agent's ACLs decide`,
-  ]
+  const rest = lines.length === 0 ? `no intention speaks of ${destination}` : 'everybody else'
+  return [...lines, `${rest}: as the ACLs of its agent decide, unless its TULLE_INTENTIONS_DEFAULT does`]
 }
 
 function actionOf({ Action, Permissions }: ListedIntention): string {

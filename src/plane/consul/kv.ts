@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type BackoffParams, backoffMs } from '../../core/backoff.ts'
 import { type ConsulLink, ConsulRefusal, type ConsulRequest } from '../../core/consul.ts'
-import { MeshError } from '../../core/errors.ts'
+import { isMeshError, MeshError } from '../../core/errors.ts'
 import type { Clock, Random } from '../../core/ports.ts'
 import { placeOf } from './place.ts'
 
@@ -176,10 +176,15 @@ export class ConsulKv {
         cause,
         hint: `Its ACL token (CONSUL_HTTP_TOKEN, CONSUL_HTTP_TOKEN_FILE) needs: key_prefix "${this.#prefix}" { policy = "write" }`,
       })
+    // Who cannot reach the agent at all learns from the link why.
+    const todo =
+      refused === undefined && isMeshError(cause)
+        ? cause.hint
+        : 'Try again when the agent answers and its servers have a leader (`consul operator raft list-peers`).'
     return new MeshError('TULLE_CONSUL', `the plane's state in ${this.place}: ${message}`, {
       layer: 'plane',
       cause,
-      hint: 'What is in force stays in force. Try again when the agent answers and its servers have a leader (`consul operator raft list-peers`).',
+      hint: `What a plane has in force stays in force. ${todo}`,
     })
   }
 

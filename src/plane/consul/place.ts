@@ -19,7 +19,7 @@ export function readConsulPlace(text: string): ConsulPlace {
   if (!isKey(prefix) || host.includes('@') || (host !== '' && !URL.canParse(`${scheme}://${host}`)))
     throw new MeshError(
       'TULLE_CONFIG',
-      `the store of the plane is consul://[host[:port]]/prefix, not ${JSON.stringify(text.replace(/\/\/[^@/]*@/, '//********@'))}`,
+      `the store of the plane is consul://[host[:port]]/prefix, not ${JSON.stringify(masked(text))}`,
       { layer: 'plane', hint: 'For example consul:///tulle, with the agent where CONSUL_HTTP_ADDR says.' },
     )
   if (host === '' && secure !== undefined)
@@ -33,6 +33,9 @@ export function readConsulPlace(text: string): ConsulPlace {
     prefix,
   }
 }
+
+const masked = (text: string): string =>
+  text.replace(/\/\/[^@/]*@/, '//********@').replace(/([?#]).+$/s, '$1********')
 
 /** For messages: which agent, and where below its keys. */
 export function placeOf(address: string, prefix: string): string {

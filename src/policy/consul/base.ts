@@ -1,6 +1,6 @@
 import type { BasePolicy, BaseRoute, BaseService, Sourced } from '../base.ts'
 import { type AnyPiece, SERVICE_NAME } from '../schema.ts'
-import { chainOf, isHttp, protocolOf } from './chain.ts'
+import { chainOf, isHttp, notHttp, protocolOf } from './chain.ts'
 import type { Entries } from './entry.ts'
 import { LevelDraft, written } from './level.ts'
 import { type NotHonoured, Told } from './not-honoured.ts'
@@ -83,8 +83,7 @@ class Base {
     const told = this.#tell('service-router', service)
     if (isHttp(service, this.#entries))
       return { levels, routes: routesOf(router, this.#options.pieces, told) }
-    const protocol = protocolOf(service, this.#entries)
-    told.tell('Routes', `the protocol of ${service} is ${protocol}, for which Consul has no routes either`)
+    told.tell('Routes', notHttp(service, this.#entries))
     return { levels, routes: [] }
   }
 

@@ -19,6 +19,12 @@ export function isHttp(service: string, entries: Entries): boolean {
   return HTTP_LIKE.has(protocolOf(service, entries))
 }
 
+/** Why what a router or a splitter says of a service does nothing. */
+export function notHttp(service: string, entries: Entries): string {
+  const protocol = protocolOf(service, entries)
+  return `the protocol of ${service} is ${protocol}: Consul looks at no requests of it either`
+}
+
 /** Where calls to a service go: router, then splitter, then resolver, as far as they send every call the same way. */
 export function chainOf(service: string, entries: Entries, tell: Tell): Resolved {
   const router = isHttp(service, entries) ? entries['service-router']?.get(service) : undefined
@@ -51,8 +57,12 @@ function splitOf(first: Target, entries: Entries, tell: Tell): Split | undefined
   while (target.subset === undefined && !seen.has(target.service)) {
     seen.add(target.service)
     const splitter = entries['service-splitter']?.get(target.service)
-    if (splitter === undefined || !isHttp(target.service, entries)) break
+    if (splitter === undefined) break
     const told = tell('service-splitter', target.service)
+    if (!isHttp(target.service, entries)) {
+      told.tell('Splits', notHttp(target.service, entries))
+      break
+    }
     const used = splitter.Splits.filter(({ Weight }) => Weight > 0)
     const [only] = used
     if (only === undefined || used.length > 1) {
@@ -62,8 +72,9 @@ function splitOf(first: Target, entries: Entries, tell: Tell): Split | undefined
       )
       break
     }
-    told.rest(only, READ_OF_SPLIT, 'Splits[0].', 'not honoured: the call goes on without it')
-    const home = (splitter.Namespace as string | undefined) ?? 'default'
+    const at = `Splits[${splitter.Splits.indexOf(only)}].`
+    told.rest(only, READ_OF_SPLIT, at, 'not honoured: the call goes on without it')
+    const home = splitter.Namespace ?? 'default'
     const next = rewritten(target, {
       ...only,
       Namespace: only.Namespace === home ? undefined : only.Namespace,

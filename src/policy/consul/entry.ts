@@ -68,19 +68,25 @@ const httpMatch = z.looseObject({
 export type HttpMatch = z.infer<typeof httpMatch>
 
 const named = { Name: z.string().min(1).max(256) }
+/** Where an entry is, in Consul Enterprise. */
+const placed = { Namespace: text, Partition: text }
+const gateway = { MeshGateway: maybe(z.looseObject({ Mode: text })) }
 
 const SCHEMAS = {
   'proxy-defaults': z.looseObject({
     ...named,
+    ...gateway,
     Config: maybe(z.looseObject({ protocol: text, connect_timeout_ms: count })),
   }),
   'service-defaults': z.looseObject({
     ...named,
+    ...gateway,
     Protocol: text,
     UpstreamConfig: maybe(z.looseObject({ Defaults: maybe(upstream), Overrides: list(upstream) })),
   }),
   'service-resolver': z.looseObject({
     ...named,
+    ...placed,
     DefaultSubset: text,
     Subsets: maybe(z.record(z.string(), z.looseObject({ Filter: text, OnlyPassing: flag }))),
     Redirect: maybe(z.looseObject({ ...target, Datacenter: text, Peer: text, SamenessGroup: text })),
@@ -91,6 +97,7 @@ const SCHEMAS = {
   }),
   'service-router': z.looseObject({
     ...named,
+    ...placed,
     Routes: list(
       z.looseObject({
         Match: maybe(z.looseObject({ HTTP: maybe(httpMatch) })),
@@ -100,6 +107,7 @@ const SCHEMAS = {
   }),
   'service-splitter': z.looseObject({
     ...named,
+    ...placed,
     Splits: list(z.looseObject({ ...target, Weight: z.number().min(0).max(100) })),
   }),
 } as const

@@ -38,6 +38,10 @@ const READ_OF_PROXIES = new Set([...IGNORED, 'Config', 'MeshGateway'])
 const READ_OF_CONFIG = new Set(['protocol', 'connect_timeout_ms'])
 const PROXY = 'is about a proxy, and there is none'
 
+interface Gatewayed {
+  readonly MeshGateway?: { readonly Mode?: string | undefined } | undefined
+}
+
 /** What the resolvers say of calls to a service: where its endpoints are, how they are connected to and chosen. */
 export function resolverLevel(
   service: string,
@@ -60,7 +64,7 @@ export function resolverLevel(
       'Subsets',
       `there is no subset ${target.subset}: calls go to all instances of ${target.service}`,
     )
-  const home = (resolver?.Namespace as string | undefined) ?? 'default'
+  const home = resolver?.Namespace ?? 'default'
   const lookup = {
     ...(target.service === service ? {} : { service: target.service }),
     ...(target.datacenter === undefined ? {} : { datacenter: target.datacenter }),
@@ -111,8 +115,7 @@ export function tellDefaults(entries: Entries, tell: Tell): void {
   }
 }
 
-function gateways(entry: object, told: Told): void {
-  const { Mode } = ((entry as Record<string, unknown>).MeshGateway ?? {}) as { readonly Mode?: unknown }
-  if (typeof Mode === 'string' && Mode !== '' && Mode !== 'none')
-    told.tell('MeshGateway.Mode', 'endpoints in other datacenters are called directly')
+function gateways({ MeshGateway }: Gatewayed, told: Told): void {
+  const { Mode = 'none' } = MeshGateway ?? {}
+  if (Mode !== 'none') told.tell('MeshGateway.Mode', 'endpoints in other datacenters are called directly')
 }

@@ -61,12 +61,12 @@ export function everythingGoesTo(router: ServiceRouter): Rewrite | undefined {
 function destinationOf(router: ServiceRouter, { Destination }: Route): Rewrite | undefined {
   if (Destination === undefined) return undefined
   const { Service, ServiceSubset, Namespace, Partition } = Destination
-  const home = (router.Namespace as string | undefined) ?? 'default'
+  const home = router.Namespace ?? 'default'
   const elsewhere: Rewrite = {
     Service: Service === router.Name ? undefined : Service,
     ServiceSubset,
     Namespace: Namespace === home ? undefined : Namespace,
-    Partition: Partition === ((router.Partition as string | undefined) ?? 'default') ? undefined : Partition,
+    Partition: Partition === (router.Partition ?? 'default') ? undefined : Partition,
   }
   return saysSomething(elsewhere) ? elsewhere : undefined
 }

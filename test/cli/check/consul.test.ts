@@ -65,6 +65,13 @@ test('a token without rights is told which rule it lacks', async (t) => {
   assert.match(text, /^warn the catalog shows no service at all/m)
   assert.match(text, /^fail .*403.*service "orders" \{ policy = "write" \}/m)
   assert.match(lines(await look(agent.env)), /otherwise deny \(the ACL default policy is deny\)/)
+  const Rules = 'service_prefix "" { policy = "write" }'
+  await agent.api('PUT', '/v1/acl/policy', { Name: 'no-nodes', Rules })
+  const blind = await agent.api('PUT', '/v1/acl/token', { Policies: [{ Name: 'no-nodes' }] })
+  assert.match(
+    lines(await look({ ...anonymous, CONSUL_HTTP_TOKEN: blind.json.SecretID } as Record<string, string>)),
+    /^fail the catalog shows 1 service and no node, so .* \| The ACL token lacks node_prefix "" \{ policy = "read" \}/m,
+  )
 })
 
 test('an agent that is away fails the check, with its address', async () => {

@@ -70,14 +70,14 @@ export interface Answer {
 }
 
 /** It answers who it is and who asked. Resolves with the port once it listens. */
-export async function answering(mesh: Mesh, port = 0): Promise<number> {
+export async function answering(mesh: Mesh, port = 0, host = '127.0.0.1'): Promise<number> {
   const server = await mesh.serve(
     (req, res) => {
       const { peer } = req.mesh ?? {}
       const { port: own } = req.socket.address() as AddressInfo
       res.end(JSON.stringify({ service: mesh.service, port: own, from: peer?.service, id: peer?.id }))
     },
-    { port, host: '127.0.0.1' },
+    { port, host },
   )
   return server.port
 }
@@ -119,6 +119,8 @@ export function answered(mesh: Mesh, url: string, withinMs = 15_000): Promise<An
 }
 
 export interface Load {
+  /** So far. */
+  sent(): number
   stop(): Promise<{ readonly sent: number; readonly failed: readonly string[] }>
 }
 
@@ -137,12 +139,19 @@ export function load(call: () => Promise<string | undefined>, { callers = 4, eve
   }
   const all = Promise.all(Array.from({ length: callers }, caller))
   return {
+    sent: () => sent,
     stop: async () => {
       stopped = true
       await all
       return { sent, failed }
     },
   }
+}
+
+/** Resolves when so many calls more have been made. */
+export function more({ sent }: Load, calls = 200): Promise<unknown> {
+  const enough = sent() + calls
+  return until(() => sent() >= enough, { what: `${calls} calls more`, withinMs: 30_000, seen: sent })
 }
 
 /** For `load`: a call of a member in a process of its own. */

@@ -18,3 +18,11 @@ test('it is shown as it is written, with the agent that was found', () => {
   assert.equal(placeOf('https://consul:8501', 'a/b'), 'consul+https://consul:8501/a/b')
   assert.equal(placeOf('unix:///run/consul.sock', 'tulle'), 'consul://unix:///run/consul.sock/tulle')
 })
+
+test('what does not belong into a place is refused, and a secret in it is not repeated', () => {
+  for (const bad of ['consul://root:hush@127.0.0.1/tulle', 'consul://127.0.0.1/tulle?token=hush'])
+    assert.throws(
+      () => readConsulPlace(bad),
+      ({ message }: Error) => /the store of the plane is/.test(message) && !message.includes('hush'),
+    )
+})

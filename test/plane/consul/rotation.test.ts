@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { HttpsPlaneLink } from '../../../src/control/plane-link.ts'
 import { verifyPlane } from '../../../src/identity/verify-plane.ts'
 import { systemClock, systemWall } from '../../../src/platform/clock.ts'
 import { systemRandom } from '../../../src/platform/random.ts'
-import { type Agent, startAgent } from '../../kit/consul/agent.ts'
+import { startAgent } from '../../kit/consul/agent.ts'
+import { rotateRoot } from '../../kit/consul/rotate-root.ts'
 import type { Cleanup } from '../../kit/process.ts'
 import { until } from '../../kit/wait.ts'
 import { clientOf, policyOf, replica, silent } from './stage.ts'
@@ -26,19 +26,6 @@ function administrator(t: Cleanup, url: string, token: string): HttpsPlaneLink {
   return link
 }
 
-/** A new root with a key of its own, cross-signed by the old one. */
-async function rotate(agent: Agent): Promise<void> {
-  const { json } = await agent.api('GET', '/v1/connect/ca/configuration')
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const PrivateKey = privateKey.export({ type: 'sec1', format: 'pem' })
-  const Config = { ...json.Config, PrivateKey }
-  const { status, text } = await agent.api('PUT', '/v1/connect/ca/configuration', {
-    Provider: 'consul',
-    Config,
-  })
-  assert.equal(status, 200, text)
-}
-
 test('FAULTS 38: Consul’s root is rotated: the plane shows the new certificate without a restart, to members with either root and to the token of before', async (t) => {
   const agent = await startAgent()
   t.after(() => agent.stop())
@@ -47,7 +34,7 @@ test('FAULTS 38: Consul’s root is rotated: the plane shows the new certificate
   const old = await clientOf(t, agent, plane, 'orders')
   const asks = async (client: typeof old): Promise<number> => (await client.ask('/v1/policy')).status
   assert.equal(await asks(old), 200)
-  await rotate(agent)
+  await rotateRoot(agent)
   const rotated = performance.now()
   // Agents spread the new leaves over half a minute.
   await until(() => plane.rootSha256 !== before, { what: 'the new certificate', withinMs: 60_000 })

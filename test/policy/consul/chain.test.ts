@@ -58,7 +58,21 @@ test('a splitter that sends all calls one way is a redirect; one that divides th
     splitter('orders', { Weight: 90, ServiceSubset: 'v1' }, { Weight: 10 }),
   )
   assert.deepEqual([divided.at, divided.told.length], ['orders', 1])
-  assert.equal(chain('orders', splitter('orders', all)).at, 'orders', 'not for what is not HTTP')
+  assert.deepEqual(
+    chain('orders', splitter('orders', all)),
+    {
+      at: 'orders',
+      from: undefined,
+      told: ['Splits: the protocol of orders is tcp: Consul looks at no requests of it either'],
+    },
+    'not for what is not HTTP',
+  )
+  const headers = { ...all, RequestHeaders: { Add: { a: 'b' } } }
+  assert.deepEqual(
+    chain('orders', HTTP, splitter('orders', { Weight: 0, Service: 'x' }, headers)).told,
+    ['Splits[1].RequestHeaders: not honoured: the call goes on without it'],
+    'the share that is meant is named',
+  )
   const circle = [splitter('a', { Weight: 100, Service: 'b' }), splitter('b', { Weight: 100, Service: 'a' })]
   assert.equal(chain('a', HTTP, ...circle).at, 'a')
 })

@@ -110,6 +110,6 @@ test('a router of a service that is not HTTP is not honoured, as in Consul', () 
   const base = baseOf(router('orders', match({ PathExact: '/x' })))
   assert.equal(base.services.size, 0)
   assert.deepEqual(told(base), [
-    'service-router/orders Routes: the protocol of orders is tcp, for which Consul has no routes either',
+    'service-router/orders Routes: the protocol of orders is tcp: Consul looks at no requests of it either',
   ])
 })
