@@ -16,6 +16,7 @@ import { machineReport } from './report/machine.ts'
 import { commandOf, withTable } from './report/page.ts'
 import type { GroupResult } from './results.ts'
 import { runGroup } from './runner.ts'
+import { type ChurnResult, churnReport, measureChurn } from './scale/churn.ts'
 import { measureScale, type ScaleResult, scaleReport } from './scale/run.ts'
 import { type Outcome, simulate, simulationReport } from './simulate/table.ts'
 
@@ -42,6 +43,7 @@ async function run(): Promise<void> {
   }
   const results: GroupResult[] = []
   let scale: ScaleResult[] | undefined
+  let churn: ChurnResult | undefined
   let plane: PlaneResult | undefined
   let simulated: Outcome[] | undefined
   try {
@@ -52,7 +54,10 @@ async function run(): Promise<void> {
       }
       if (group === 'scale') {
         scale = await measureScale(tell)
-        report(group, scaleReport(scale))
+        const { warmupMs } = options.pace
+        const windows = options.quick ? 1 : 2
+        churn = await measureChurn(100, { windows, warmupMs, concurrency: options.concurrency })
+        report(group, `${scaleReport(scale)}\n${churnReport(churn)}`)
       }
       if (group === 'plane') {
         plane = await measurePlane(options.quick ? 40 : 200, options.quick ? 3 : 10, tell)
@@ -76,6 +81,6 @@ async function run(): Promise<void> {
   }
   if (options.json)
     process.stdout.write(
-      `${JSON.stringify({ machine, groups: jsonOf(results), scale, plane, simulated }, null, 1)}\n`,
+      `${JSON.stringify({ machine, groups: jsonOf(results), scale, churn, plane, simulated }, null, 1)}\n`,
     )
 }

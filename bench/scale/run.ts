@@ -11,7 +11,9 @@ export interface ScaleResult extends ScaleSettings {
   readonly bytesEach: number
   readonly pickNs?: number
   readonly matchNs?: number
+  /** Until a set in which one has changed is in force, and the longest turn of the event loop in it. */
   readonly updateMs?: number
+  readonly stallMs?: number
   readonly compileMs?: number
 }
 
@@ -40,6 +42,7 @@ const COLUMNS: readonly Column<ScaleResult>[] = [
   { title: 'bytes each', of: ({ bytesEach }) => fixed(bytesEach, 0) },
   { title: 'pick, ns', of: ({ pickNs }) => of(pickNs, 0) },
   { title: 'one changes, ms', of: ({ updateMs }) => of(updateMs, 2) },
+  { title: 'stall, ms', of: ({ stallMs }) => of(stallMs, 2) },
   { title: 'match, ns', of: ({ matchNs }) => of(matchNs, 0) },
   { title: 'read and compiled, ms', of: ({ compileMs }) => of(compileMs, 2) },
 ]
