@@ -17,11 +17,14 @@ const part = (name: Part) => (row: Row) => {
   const us = median(row.costs.partsUs[name])
   return us > 0 ? fixed(us) : ''
 }
+const rangeOf = (values: readonly number[]): string =>
+  values.length === 0 ? '' : `${fixed(Math.min(...values))}–${fixed(Math.max(...values))}`
 const unlessReference = (of: (row: Row) => string) => (row: Row) => (row.against === undefined ? '' : of(row))
 
 const COLUMNS: readonly Column<Row>[] = [
   { title: '', of: ({ label }) => label, align: 'left' },
   { title: 'main', of: ({ costs }) => fixed(median(costs.mainUs)) },
+  { title: 'min–max', of: ({ costs }) => rangeOf(costs.mainUs) },
   { title: 'added', of: unlessReference(({ main }) => signed(main.added)) },
   { title: '±A/A', of: ({ main }) => fixed(main.spread) },
   { title: '×', of: unlessReference(({ main }) => `${fixed(main.ratio, 2)}${main.certain ? '' : ' ?'}`) },
