@@ -25,6 +25,9 @@ const Budget = z.strictObject({
 })
 export type Budget = z.infer<typeof Budget>
 
+/** Where equal arms differ by more, the machine is no place to judge; but a ratio of two is still one. */
+const MOST_NOISE = 0.4
+
 export interface Verdict {
   readonly budget: Budget
   readonly ratio: number
@@ -54,19 +57,24 @@ export function judge(
     const arm = rows.find(({ name }) => name === budget.arm)
     const over = rows.find(({ name }) => name === budget.over)
     if (arm === undefined || over === undefined) return []
-    const [cost, spread] = costOf(arm, budget.of)
+    const [cost, noise] = costOf(arm, budget.of)
     const [reference] = costOf(over, budget.of)
-    const certainly = (cost - (Number.isNaN(spread) ? 0 : spread)) / reference
+    const ratio = cost / reference
+    const certainly = ratio * (1 - Math.min(noise, MOST_NOISE))
     // A ratio that is no number was not measured, which is no way to keep a budget.
-    return [{ budget, ratio: cost / reference, certainly, kept: certainly <= budget.atMost }]
+    return [{ budget, ratio, certainly, kept: certainly <= budget.atMost }]
   })
 }
 
 type Costs = ReturnType<typeof rowsOf>[number]
 
-function costOf({ costs, main, total }: Costs, of: Budget['of']): [cost: number, spread: number] {
+/** And what equal arms differ by, as a part of what they cost. */
+function costOf({ costs, main, total }: Costs, of: Budget['of']): [cost: number, noise: number] {
   if (of === 'bytes') return [costs.bytesPerCall, 0]
-  return of === 'main' ? [median(costs.mainUs), main.spread] : [median(costs.totalUs), total.spread]
+  const [values, effect] = of === 'main' ? [costs.mainUs, main] : [costs.totalUs, total]
+  const cost = median(values)
+  const noise = (effect.spread * effect.ratio) / cost
+  return [cost, Number.isNaN(noise) ? 0 : noise]
 }
 
 /** A line each. */
