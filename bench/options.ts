@@ -37,7 +37,7 @@ export interface Options {
 
 const FULL: Pace = {
   warmupMs: 2500,
-  warmupCalls: 10_000,
+  warmupCalls: 20_000,
   settleMs: 80,
   turns: 2,
   windows: 2,
@@ -46,8 +46,8 @@ const FULL: Pace = {
   heapCalls: 3000,
 }
 const QUICK: Pace = {
-  warmupMs: 500,
-  warmupCalls: 5000,
+  warmupMs: 700,
+  warmupCalls: 8000,
   settleMs: 40,
   turns: 1,
   windows: 2,

@@ -20,6 +20,12 @@ export const onCore = (core: number, command: readonly string[]): [string, ...st
   return [program, ...rest]
 }
 
+/**
+ * While others have their turn a process is idle, and V8 would tidy up: collect, and forget compiled code. That would cost
+ * others their window, and this one its next.
+ */
+const NOT_TIDY = ['--no-memory-reducer', '--no-flush-bytecode']
+
 /** A Node process that answers questions (`worker.ts`). */
 export class Peer<Q> {
   readonly name: string
@@ -45,7 +51,7 @@ export class Peer<Q> {
     name: string,
     nodeArgs: readonly string[] = [],
   ): Promise<{ peer: Peer<Q>; ready: R }> {
-    const command = [process.execPath, ...nodeArgs, fileOf(file), JSON.stringify(settings)]
+    const command = [process.execPath, ...NOT_TIDY, ...nodeArgs, fileOf(file), JSON.stringify(settings)]
     const [program, ...args] = onCore(core, command)
     const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     const peer = new Peer<Q>(name, child)

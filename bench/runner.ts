@@ -16,7 +16,8 @@ import { awake, Stage, type Staged, watched } from './stage.ts'
 const ADDRESSES_AT_MOST = 4
 /** A caller that has warmed up with one method needs less for the next. */
 const NEXT_METHOD = 0.2
-const WARMUPS_AT_MOST = 4
+/** Quarters of the time of a warm-up, where that saw too few calls. */
+const WARMUPS_MORE = 12
 
 export async function runGroup(
   arms: readonly Arm[],
@@ -69,9 +70,9 @@ class Run {
     const { warmupMs, warmupCalls } = this.#options.pace
     for (const [n, { method }] of this.#costs.entries()) {
       const part = n === 0 ? 1 : NEXT_METHOD
-      let calls = 0
-      for (let tries = 0; tries === 0 || (calls < warmupCalls * part && tries < WARMUPS_AT_MOST); tries++)
-        calls += await this.#closed(method, warmupMs * part, {})
+      let calls = await this.#closed(method, warmupMs * part, {})
+      for (let more = 0; more < WARMUPS_MORE && calls < warmupCalls * part; more++)
+        calls += await this.#closed(method, (warmupMs * part) / 4, {})
     }
   }
 
