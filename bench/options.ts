@@ -48,7 +48,7 @@ const FULL: Pace = {
 const QUICK: Pace = {
   warmupMs: 700,
   warmupCalls: 8000,
-  settleMs: 40,
+  settleMs: 120,
   turns: 1,
   windows: 2,
   windowMs: 60,

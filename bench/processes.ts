@@ -15,8 +15,15 @@ export const pinned = availableParallelism() > 1 && spawnSync('taskset', ['-c', 
 export const fileOf = (name: string): string =>
   fileURLToPath(new URL(`./${name}${extname(import.meta.url)}`, import.meta.url))
 
-export const onCore = (core: number, command: readonly string[]): [string, ...string[]] => {
-  const [program = '', ...rest] = pinned ? ['taskset', '-c', String(core), ...command] : command
+/** Moves a process and all its threads to a core, where `taskset` exists. */
+export function pin(pid: number, core: number): void {
+  if (pinned) spawnSync('taskset', ['-a', '-c', '-p', String(core), String(pid)])
+}
+
+/** `undefined`: any core. */
+export const onCore = (core: number | undefined, command: readonly string[]): [string, ...string[]] => {
+  const [program = '', ...rest] =
+    pinned && core !== undefined ? ['taskset', '-c', String(core), ...command] : command
   return [program, ...rest]
 }
 
@@ -45,7 +52,7 @@ export class Peer<Q> {
 
   /** Resolves once it is ready, with what it said first. */
   static async start<Q, R>(
-    core: number,
+    core: number | undefined,
     file: string,
     settings: unknown,
     name: string,

@@ -9,6 +9,7 @@ import { mainThreadUs, processUs } from './cpu.ts'
 import type { Closed, HeapAnswer, OpenAnswer } from './messages.ts'
 import { planArrivals } from './open-loop.ts'
 import type { Options } from './options.ts'
+import { APPLICATION_CORE, pin } from './processes.ts'
 import { type ArmResult, type Costs, type GroupResult, noCosts, type Part } from './results.ts'
 import { awake, Stage, type Staged, watched } from './stage.ts'
 
@@ -74,6 +75,8 @@ class Run {
       for (let more = 0; more < WARMUPS_MORE && calls < warmupCalls * part; more++)
         calls += await this.#closed(method, (warmupMs * part) / 4, {})
     }
+    const { arm, caller, upstream } = this.#staged
+    pin((arm.payer === 'upstream' ? upstream : caller).pid, APPLICATION_CORE)
   }
 
   /** Every kind of window once or more, for each method. */

@@ -10,8 +10,11 @@ import type {
   UpstreamQuestion,
   UpstreamSettings,
 } from './messages.ts'
-import { APPLICATION_CORE, OTHER_CORE, onCore, Peer } from './processes.ts'
+import { OTHER_CORE, onCore, Peer } from './processes.ts'
 import { type Pair, startPair } from './sidecar/pair.ts'
+
+/** An application that shares its one core with the threads that compile it is warm very late. */
+const UNTIL_WARM = undefined
 
 interface Upstream {
   readonly peer: Peer<UpstreamQuestion>
@@ -48,7 +51,7 @@ export class Stage {
       armament: arm.armament,
       certificates: arm.mtls === true ? this.#certificates : undefined,
     }
-    const core = paid ? OTHER_CORE : APPLICATION_CORE
+    const core = paid ? OTHER_CORE : UNTIL_WARM
     const { peer } = await Peer.start<CallerQuestion, null>(
       core,
       'caller/main',
@@ -79,7 +82,7 @@ export class Stage {
     const key = JSON.stringify([settings, paid ? arm.name : ''])
     const known = this.#upstreams.get(key)
     if (known !== undefined) return known
-    const core = paid ? APPLICATION_CORE : OTHER_CORE
+    const core = paid ? UNTIL_WARM : OTHER_CORE
     const starting = Peer.start<UpstreamQuestion, number[]>(
       core,
       'upstream/main',

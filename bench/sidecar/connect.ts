@@ -1,6 +1,5 @@
-import { spawnSync } from 'node:child_process'
 import { consul, startAgent, startProxy } from '../../test/kit/consul/agent.ts'
-import { OTHER_CORE, pinned } from '../processes.ts'
+import { OTHER_CORE, pin } from '../processes.ts'
 import type { StartPair } from './pair.ts'
 
 /**
@@ -15,8 +14,7 @@ export const startConnectPair: StartPair = async ({ upstreamPort }) => {
   const called = await startProxy(agent, { service: 'orders', serviceAddress, register: true })
   const calling = await startProxy(agent, { service: 'bench', upstreams: { orders: 0 } })
   const pids = [called.pid, calling.pid]
-  if (pinned)
-    for (const pid of pids) spawnSync('taskset', ['-a', '-c', '-p', String(OTHER_CORE), String(pid)])
+  for (const pid of pids) pin(pid, OTHER_CORE)
   return {
     port: Number(calling.upstreams.orders?.split(':')[1]),
     securePort: Number(called.listen?.split(':')[1]),
