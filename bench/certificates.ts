@@ -13,7 +13,7 @@ export function makeCertificates(): string {
   const ca = TestCa.create()
   writeFileSync(join(folder, 'roots.pem'), ca.rootPem)
   for (const service of ['bench', 'orders'] satisfies Side[]) {
-    const svid = ca.issue({ service })
+    const svid = ca.issue({ service, dns: [service] })
     writeFileSync(join(folder, `${service}.pem`), svid.chainPem.join(''))
     writeFileSync(join(folder, `${service}.key`), svid.keyPem, { mode: 0o600 })
   }

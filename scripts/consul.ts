@@ -10,10 +10,10 @@ import { dirname, join } from 'node:path'
 import { argv } from 'node:process'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { unpackDebianPackage } from './debian-package.ts'
+import { unpackDebianPackages } from './debian-package.ts'
 
 const VERSION = '1.8.7'
-const PACKAGE = { name: 'consul', release: 'bullseye' }
+const PACKAGE = { names: ['consul'], release: 'bullseye' }
 const ATTEMPTS = 3
 
 export interface ConsulBinary {
@@ -92,14 +92,14 @@ async function fetchConsul(
   mirror: string | undefined,
 ): Promise<void> {
   const folder = mkdtempSync(join(dirname(binary), 'package-'))
-  const unpacked = await unpackDebianPackage(PACKAGE, folder, tell, mirror)
+  const unpacked = await unpackDebianPackages(PACKAGE, folder, tell, mirror)
   copyFileSync(join(unpacked, 'usr', 'bin', 'consul'), binary)
 }
 
 function lost(what: string, cause: Error): Error {
   return new Error(
     `${what} (tried: CONSUL_BIN, which is not set; the cache; Debian ${PACKAGE.release}'s package ` +
-      `"${PACKAGE.name}"): ${cause.message}\nSet CONSUL_BIN=/path/to/consul to a binary of your own, or TULLE_DEBIAN_MIRROR to another mirror.`,
+      `"${PACKAGE.names[0]}"): ${cause.message}\nSet CONSUL_BIN=/path/to/consul to a binary of your own, or TULLE_DEBIAN_MIRROR to another mirror.`,
     { cause },
   )
 }

@@ -7,19 +7,19 @@ import { type AptSource, debianMirror, readDeb822Sources, readOneLineSources } f
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 const run = promisify(execFile)
 
-export interface DebianPackage {
-  readonly name: string
-  /** The release that has it, such as `bullseye`. */
+export interface DebianPackages {
+  readonly names: readonly string[]
+  /** The release that has them, such as `bullseye`. */
   readonly release: string
 }
 
 /**
- * Unpacks a package of Debian's into `folder/root` without installing it, with Debian's own tools and keyring. Lists,
+ * Unpacks packages of Debian's into `folder/root` without installing them, with Debian's own tools and keyring. Lists,
  * caches and sources live in `folder`: the state of the machine's apt is neither used nor changed.
  * @param mirror Default: the one among the machine's own apt sources.
  */
-export async function unpackDebianPackage(
-  { name, release }: DebianPackage,
+export async function unpackDebianPackages(
+  { names, release }: DebianPackages,
   folder: string,
   tell: (line: string) => void,
   mirror: string | undefined,
@@ -45,15 +45,17 @@ export async function unpackDebianPackage(
   ].flatMap((setting) => ['-o', setting])
   const aptGet = (...args: readonly string[]) => call('apt-get', [...settings, ...args], folder)
 
-  tell(`asking ${source.uri} (${release}) for the package ${name}`)
+  tell(`asking ${source.uri} (${release}) for ${names.join(', ')}`)
   // A list that could not be had is a warning to `update`, and a package nobody knows to `download`.
   await aptGet('update', '--error-on=any')
-  tell(`downloading ${name}`)
-  await aptGet('download', name)
-  const archive = readdirSync(folder).find((file) => file.startsWith(`${name}_`) && file.endsWith('.deb'))
-  if (archive === undefined) throw new Error(`apt-get download ${name} left no archive in ${folder}`)
-  tell(`unpacking ${archive}`)
-  await call('dpkg-deb', ['-x', archive, 'root'], folder)
+  tell(`downloading ${names.join(', ')}`)
+  await aptGet('download', ...names)
+  for (const name of names) {
+    const archive = readdirSync(folder).find((file) => file.startsWith(`${name}_`) && file.endsWith('.deb'))
+    if (archive === undefined) throw new Error(`apt-get download ${name} left no archive in ${folder}`)
+    tell(`unpacking ${archive}`)
+    await call('dpkg-deb', ['-x', archive, 'root'], folder)
+  }
   return join(folder, 'root')
 }
 

@@ -1,61 +1,52 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { scenarioNamed } from '../../bench/simulate/scenarios.ts'
 import { balancers } from '../../src/balance/index.ts'
 import { answered } from '../kit/outcomes.ts'
-import { normal, oneCore, percentile, type Server, Simulation, shareOf } from '../kit/simulation.ts'
+import { normal, percentile, type Server, Simulation, shareOf } from '../kit/simulation.ts'
 
 /** The scenarios of PERFORMANCE.md and rows 12 and 13 of FAULTS.md: virtual time, fixed seeds. */
 
 const SEEDS = [1, 2, 3]
 const times = <T>(count: number, make: (n: number) => T): T[] =>
   Array.from({ length: count }, (_, n) => make(n))
+/** The first figure of a scenario, which is the one it is about. */
+const figure = (scenario: string, balance: string, seed: number): number =>
+  scenarioNamed(scenario).run(balance, seed)[0] ?? Number.NaN
 const steady: Server = (_now, random) => ({ afterMs: Math.max(1, normal(20, 2, random)) })
 
 test('S1: a server slow for 30 of 60 seconds costs peak-ewma at most 0.08 % of the calls their second', (t) => {
-  const usual: Server = (_now, random) => ({ afterMs: normal(167, 5, random) })
-  const slow: Server = (now, random) =>
-    now >= 15_000 && now < 45_000 ? { afterMs: 2_000 } : usual(now, random)
-  const within = (balance: string, seed: number): number => {
-    const { samples } = new Simulation([slow, ...times(10, () => usual)], { balance }, seed).openLoop(
-      1_000,
-      60,
-    )
-    return samples.filter(({ tookMs }) => tookMs < 1_000).length / samples.length
-  }
   for (const seed of SEEDS) {
-    const rates = new Map(balancers.map(({ name }) => [name, within(name, seed)]))
+    const rates = new Map(balancers.map(({ name }) => [name, figure('S1', name, seed)]))
     t.diagnostic(
-      `seed ${seed}: ${[...rates].map(([name, rate]) => `${name} ${(rate * 100).toFixed(3)} %`).join(', ')}`,
+      `seed ${seed}: ${[...rates].map(([name, rate]) => `${name} ${rate.toFixed(3)} %`).join(', ')}`,
     )
-    assert.ok(rates.get('peak-ewma')! >= 0.9992)
+    assert.ok(rates.get('peak-ewma')! >= 99.92)
     assert.ok(rates.get('peak-ewma')! > rates.get('least-request')!)
     assert.ok(rates.get('least-request')! > rates.get('round-robin')!)
   }
 })
 
+test('S2: where speeds change all the time, p99 at 90 % of the load stays below half of what requests in flight give', (t) => {
+  const [, ours = 0] = scenarioNamed('S2').run('peak-ewma', 1)
+  const [, theirs = 0] = scenarioNamed('S2').run('least-request', 1)
+  t.diagnostic(`p99 peak-ewma ${ours.toFixed(0)} ms, least-request ${theirs.toFixed(0)} ms`)
+  assert.ok(ours < 329 && 2 * ours < theirs)
+})
+
 test('S3: with two of sixteen servers sixteen times slower, p99 is at least eight times below round robin', (t) => {
-  const p99 = (balance: string, seed: number): number => {
-    const servers = times(16, (n) =>
-      oneCore((random) => (n < 2 ? 16 : 1) * Math.max(1, normal(5, 1, random))),
-    )
-    return percentile(new Simulation(servers, { balance }, seed).openLoop(500, 30, 'poisson').samples, 0.99)
-  }
   for (const seed of SEEDS) {
-    const ours = p99('peak-ewma', seed)
-    const theirs = p99('round-robin', seed)
+    const ours = figure('S3', 'peak-ewma', seed)
+    const theirs = figure('S3', 'round-robin', seed)
     t.diagnostic(`seed ${seed}: p99 peak-ewma ${ours.toFixed(1)} ms, round-robin ${theirs.toFixed(1)} ms`)
     assert.ok(theirs >= 8 * ours)
   }
 })
 
 test('S4: four equal servers under a closed loop do as much as with round robin, within 3 %', (t) => {
-  const throughput = (balance: string, seed: number): number => {
-    const servers = times(4, () => oneCore((random) => Math.max(0.5, normal(5, 1.5, random))))
-    return new Simulation(servers, { balance }, seed).closedLoop(30, 30).samples.length / 30
-  }
   for (const seed of SEEDS) {
-    const ours = throughput('peak-ewma', seed)
-    const theirs = throughput('round-robin', seed)
+    const ours = figure('S4', 'peak-ewma', seed)
+    const theirs = figure('S4', 'round-robin', seed)
     t.diagnostic(`seed ${seed}: peak-ewma ${ours.toFixed(1)}/s, round-robin ${theirs.toFixed(1)}/s`)
     assert.ok(ours >= theirs * 0.97)
   }

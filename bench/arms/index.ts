@@ -1,0 +1,33 @@
+import type { CallGroup } from '../groups.ts'
+import type { Options } from '../options.ts'
+import type { Arm } from './arm.ts'
+import { GRPC_ARMS } from './grpc.ts'
+import { HTTP_ARMS, TLS_ARMS } from './http.ts'
+import { INBOUND_ARMS } from './inbound.ts'
+import { SIDECAR_ARMS } from './sidecar.ts'
+
+/** Every arm there is. */
+export const ARMS: readonly Arm[] = [
+  ...HTTP_ARMS,
+  ...TLS_ARMS,
+  ...SIDECAR_ARMS,
+  ...INBOUND_ARMS,
+  ...GRPC_ARMS,
+]
+
+/** Those of one group that were asked for, with the ones they are compared with. */
+export function armsOf(group: CallGroup, { quick, match }: Pick<Options, 'quick' | 'match'>): Arm[] {
+  const all = ARMS.filter((arm) => arm.group === group && (!quick || arm.quick === true))
+  if (match === undefined) return all
+  const wanted = new Set<string>()
+  const want = (name: string | undefined): void => {
+    const arm = all.find((one) => one.name === name)
+    if (arm === undefined || wanted.has(arm.name)) return
+    wanted.add(arm.name)
+    want(arm.against)
+    want(arm.again)
+    for (const other of all) if (other.again === arm.name) wanted.add(other.name)
+  }
+  for (const { name } of all) if (name.includes(match)) want(name)
+  return all.filter(({ name }) => wanted.has(name))
+}
