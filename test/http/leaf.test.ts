@@ -401,7 +401,10 @@ describe('statuses', () => {
   test('an unwanted answer that is too long, or does not end, costs its connection and no time', async () => {
     for (const endless of [true, false]) {
       let turn = 0
-      const server = await http((_req, res) => {
+      // Not counted at the door: undici connects anew for what was cut off, and a call that comes meanwhile does so too.
+      const used = new Set<Socket>()
+      const server = await http((req, res) => {
+        used.add(req.socket)
         if (turn++ > 0) return void res.end('fine')
         res.writeHead(503)
         if (endless) res.write('x')
@@ -409,7 +412,7 @@ describe('statuses', () => {
       })
       const h = mesh({ endpoints: [server.address], attempts: 2 })
       assert.equal(await (await get(h)).body.text(), 'fine')
-      assert.equal(server.connections(), 2)
+      assert.equal(used.size, 2)
       assert.equal(h.reports[0]?.end?.error, undefined)
     }
   })
