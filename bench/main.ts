@@ -7,7 +7,7 @@ import { judge, readBudgets, verdictsReport } from './budgets.ts'
 import { makeCertificates } from './certificates.ts'
 import { CALL_GROUPS, type CallGroup, GROUPS, type Group } from './groups.ts'
 import { machineOf } from './machine.ts'
-import { parseOptions, USAGE } from './options.ts'
+import { paceOf, parseOptions, USAGE } from './options.ts'
 import { measurePlane, type PlaneResult, planeReport } from './plane/run.ts'
 import { writeCharts } from './plot/write.ts'
 import { callsReport } from './report/calls.ts'
@@ -66,7 +66,8 @@ async function run(): Promise<void> {
       if (!CALL_GROUPS.includes(group as CallGroup)) continue
       const arms = armsOf(group as CallGroup, options)
       if (arms.length === 0) continue
-      const result = await runGroup(arms, options, certificates, tell)
+      const pace = paceOf(group, options.pace)
+      const result = await runGroup(arms, { ...options, pace }, certificates, tell)
       results.push(result)
       report(group, callsReport(result, machine, options.raw))
     }

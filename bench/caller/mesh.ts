@@ -10,7 +10,8 @@ import { judge, Sink } from './sink.ts'
 
 const ORIGIN = 'http://orders.mesh'
 const BARE = { retry: false, outlier: false } as const
-const ARMED = { timeout: '5s', breaker: {}, retry: { limit: 2 } } as const
+/** A machine that is busy may be slow, and no arm may end for that. */
+const ARMED = { timeout: '30s', breaker: {}, retry: { limit: 2 } } as const
 
 interface Prepared {
   readonly mesh: Mesh

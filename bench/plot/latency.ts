@@ -1,5 +1,5 @@
 import type { Row } from '../comparisons.ts'
-import { percentile } from '../statistics.ts'
+import { typical } from '../statistics.ts'
 import { COLOURS, chart, INK, line, path, text } from './svg.ts'
 
 const WIDTH = 860
@@ -15,7 +15,7 @@ const NAMED: readonly number[] = [0, 0.5, 0.9, 0.99, 0.999]
 export function latencyChart(rows: readonly Row[], title: string, about: string): string {
   const lines = rows
     .filter(({ costs }) => costs.latenciesMs.length > 0)
-    .map(({ label, costs }) => ({ label, us: FRACTIONS.map((p) => percentile(costs.latenciesMs, p) * 1000) }))
+    .map(({ label, costs }) => ({ label, us: FRACTIONS.map((p) => typical(costs.latenciesMs, p) * 1000) }))
   const all = lines.flatMap(({ us }) => us).filter((us) => us > 0)
   const from = Math.floor(Math.log10(Math.min(...all, 100)))
   const to = Math.max(from + 1, Math.ceil(Math.log10(Math.max(...all, 100))))
