@@ -9,16 +9,18 @@ import { CALL_GROUPS, type CallGroup, GROUPS, type Group } from './groups.ts'
 import { machineOf } from './machine.ts'
 import { paceOf, parseOptions, USAGE } from './options.ts'
 import { measurePlane, type PlaneResult, planeReport } from './plane/run.ts'
-import { writeCharts } from './plot/write.ts'
+import { OUT, PAGE_CHARTS, writeCharts } from './plot/write.ts'
 import { callsReport } from './report/calls.ts'
 import { jsonOf } from './report/json.ts'
 import { machineReport } from './report/machine.ts'
 import { commandOf, withTable } from './report/page.ts'
+import { targetsReport } from './report/targets.ts'
 import type { GroupResult } from './results.ts'
 import { runGroup } from './runner.ts'
 import { type ChurnResult, churnReport, measureChurn } from './scale/churn.ts'
 import { measureScale, type ScaleResult, scaleReport } from './scale/run.ts'
 import { type Outcome, simulate, simulationReport } from './simulate/table.ts'
+import { complete, targetsOf } from './targets.ts'
 
 const options = parseOptions(process.argv.slice(2))
 if (options.help) process.stdout.write(USAGE)
@@ -33,13 +35,13 @@ async function run(): Promise<void> {
   }
   print(machineReport(machine))
   /** The page of the documentation, with every table as soon as there is one. */
-  const report = (group: Group, text: string): void => {
+  const report = (name: Group | 'targets', text: string): void => {
     print(text)
     if (!options.docs) return
     const page = join(root, 'docs', 'performance.md')
-    const command = commandOf(group, process.argv.slice(2), GROUPS)
-    const whole = group === 'simulate' ? text : `${machineReport(machine)}\n${text}`
-    writeFileSync(page, withTable(readFileSync(page, 'utf8'), group, command, whole))
+    const command = commandOf(name === 'targets' ? undefined : name, process.argv.slice(2), GROUPS)
+    const whole = name === 'simulate' ? text : `${machineReport(machine)}\n${text}`
+    writeFileSync(page, withTable(readFileSync(page, 'utf8'), name, command, whole))
   }
   const results: GroupResult[] = []
   let scale: ScaleResult[] | undefined
@@ -74,7 +76,12 @@ async function run(): Promise<void> {
   } finally {
     rmSync(certificates, { recursive: true })
   }
-  if (options.plot) for (const path of writeCharts(results, machine)) tell(path)
+  const node = Number(machine.node.split('.')[0])
+  const targets = targetsOf({ groups: results, scale, simulated, node })
+  // Of a part of everything there is no table: it would stand on the page in the place of the whole.
+  if (complete(targets) && !options.quick) report('targets', targetsReport(targets))
+  if (options.plot) for (const path of writeCharts(results, machine, OUT)) tell(path)
+  if (options.plot && options.docs) writeCharts(results, machine, PAGE_CHARTS, ['GET'])
   if (options.check) {
     const verdicts = judge(readBudgets(), results, scale)
     process.stderr.write(verdictsReport(verdicts))
@@ -82,6 +89,6 @@ async function run(): Promise<void> {
   }
   if (options.json)
     process.stdout.write(
-      `${JSON.stringify({ machine, groups: jsonOf(results), scale, churn, plane, simulated }, null, 1)}\n`,
+      `${JSON.stringify({ machine, groups: jsonOf(results), scale, churn, plane, simulated, targets }, null, 1)}\n`,
     )
 }

@@ -4,8 +4,9 @@ import { GROUPS, type Group } from './groups.ts'
 
 /** How long an arm is warmed and looked at. One turn goes through all arms of a group; turns follow each other. */
 export interface Pace {
-  /** At least this long, then until further rounds bring nothing (`warmth.ts`), but no longer than `warmupMostMs`. */
+  /** At least this long and so many calls, then until further rounds bring nothing (`warmth.ts`); but no longer than `warmupMostMs`. */
   readonly warmupMs: number
+  readonly warmupCalls: number
   readonly warmupMostMs: number
   /** Before the windows of a turn, uncounted: connections that were closed while others had their turn are back. */
   readonly settleMs: number
@@ -37,6 +38,7 @@ export interface Options {
 
 const FULL: Pace = {
   warmupMs: 2500,
+  warmupCalls: 20_000,
   warmupMostMs: 7000,
   settleMs: 60,
   turns: 2,
@@ -59,6 +61,7 @@ export const paceOf = (group: Group, pace: Pace): Pace => ({
 
 const QUICK: Pace = {
   warmupMs: 700,
+  warmupCalls: 6000,
   warmupMostMs: 2000,
   settleMs: 60,
   turns: 1,
@@ -79,7 +82,7 @@ groups     ${GROUPS.join(' ')}; default all
 --json     the results for machines, instead of tables
 --raw      every window with the tables
 --check    exit code 1 where a ratio is over what bench/budgets.json allows
---plot     SVG charts into bench/out
+--plot     SVG charts into bench/out, with --docs into docs/charts too
 --docs     the tables into docs/performance.md
 `
 

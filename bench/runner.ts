@@ -68,7 +68,7 @@ class Run {
    * bring nothing more. An open loop waits until calls are quick enough for it.
    */
   async warm(): Promise<string> {
-    const { warmupMs, warmupMostMs, windowMs } = this.#options.pace
+    const { warmupMs, warmupCalls, warmupMostMs, windowMs } = this.#options.pace
     const started = performance.now()
     const tookMs = (): number => performance.now() - started
     const rounds: Costs[] = this.#costs.map(({ method }) => noCosts(method))
@@ -80,7 +80,9 @@ class Run {
       }
     while (
       tookMs() < warmupMs ||
-      (tookMs() < warmupMostMs && !rounds.every(({ mainUs, totalUs }) => steady(mainUs) && steady(totalUs)))
+      (tookMs() < warmupMostMs &&
+        (rounds.reduce((sum, { calls }) => sum + calls, 0) < warmupCalls ||
+          !rounds.every(({ mainUs, totalUs }) => steady(mainUs) && steady(totalUs))))
     )
     const { arm, caller, upstream } = this.#staged
     pin((arm.payer === 'upstream' ? upstream : caller).pid, APPLICATION_CORE)

@@ -1,6 +1,6 @@
 import type { Row } from '../comparisons.ts'
 import { typical } from '../statistics.ts'
-import { COLOURS, chart, INK, line, path, text } from './svg.ts'
+import { chart, INK, line, path, strokeOf, text } from './svg.ts'
 
 const WIDTH = 860
 const LEFT = 70
@@ -34,16 +34,16 @@ export function latencyChart(rows: readonly Row[], title: string, about: string)
       line(x(p), TOP, x(p), bottom),
       text(x(p), bottom + 18, p === 0 ? 'least' : `p${Number((p * 100).toFixed(1))}`, 'middle', 11),
     ]),
-    line(LEFT, bottom, right, bottom, INK),
-    line(LEFT, TOP, LEFT, bottom, INK),
+    line(LEFT, bottom, right, bottom, { colour: INK }),
+    line(LEFT, TOP, LEFT, bottom, { colour: INK }),
     ...lines.flatMap(({ label, us }, n) => {
-      const colour = COLOURS[n % COLOURS.length]!
+      const stroke = strokeOf(n)
       const points = us.map((value, at) => [x(FRACTIONS[at]!), y(value)] as const)
       const height = TOP + 8 + n * 18
       return [
-        path(points, colour, label),
-        line(right + 16, height, right + 36, height, colour),
-        text(right + 42, height + 4, label, 'start', 11),
+        path(points, stroke, label),
+        line(right + 16, height, right + 46, height, stroke),
+        text(right + 52, height + 4, label, 'start', 11),
       ]
     }),
   ]
