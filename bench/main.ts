@@ -5,6 +5,7 @@ import { root } from '../test/kit/root.ts'
 import { armsOf } from './arms/index.ts'
 import { judge, readBudgets, verdictsReport } from './budgets.ts'
 import { makeCertificates } from './certificates.ts'
+import { withSecondLook } from './check.ts'
 import { CALL_GROUPS, type CallGroup, GROUPS, type Group } from './groups.ts'
 import { machineOf } from './machine.ts'
 import { paceOf, parseOptions, USAGE } from './options.ts'
@@ -23,13 +24,12 @@ import { type Outcome, simulate, simulationReport } from './simulate/table.ts'
 import { complete, targetsOf } from './targets.ts'
 
 const options = parseOptions(process.argv.slice(2))
+const tell = (line: string): void => void process.stderr.write(`${line}\n`)
 if (options.help) process.stdout.write(USAGE)
 else await run()
 
 async function run(): Promise<void> {
   const machine = machineOf(options)
-  const certificates = makeCertificates()
-  const tell = (line: string): void => void process.stderr.write(`${line}\n`)
   const print = (text: string): void => {
     if (!options.json) process.stdout.write(`${text}\n`)
   }
@@ -48,7 +48,7 @@ async function run(): Promise<void> {
   let churn: ChurnResult | undefined
   let plane: PlaneResult | undefined
   let simulated: Outcome[] | undefined
-  try {
+  await withCertificates(async (certificates) => {
     for (const group of options.groups) {
       if (group === 'simulate') {
         simulated = simulate([1], tell)
@@ -73,9 +73,7 @@ async function run(): Promise<void> {
       results.push(result)
       report(group, callsReport(result, machine, options.raw))
     }
-  } finally {
-    rmSync(certificates, { recursive: true })
-  }
+  })
   const node = Number(machine.node.split('.')[0])
   const targets = targetsOf({ groups: results, scale, simulated, node })
   // Of a part of everything there is no table: it would stand on the page in the place of the whole.
@@ -83,7 +81,10 @@ async function run(): Promise<void> {
   if (options.plot) for (const path of writeCharts(results, machine, OUT)) tell(path)
   if (options.plot && options.docs) writeCharts(results, machine, PAGE_CHARTS, ['GET'])
   if (options.check) {
-    const verdicts = judge(readBudgets(), results, scale)
+    const first = judge(readBudgets(), results, scale)
+    const verdicts = await withCertificates((certificates) =>
+      withSecondLook(first, options, certificates, tell),
+    )
     process.stderr.write(verdictsReport(verdicts))
     if (verdicts.length === 0 || verdicts.some(({ kept }) => !kept)) process.exitCode = 1
   }
@@ -91,4 +92,13 @@ async function run(): Promise<void> {
     process.stdout.write(
       `${JSON.stringify({ machine, groups: jsonOf(results), scale, churn, plane, simulated, targets }, null, 1)}\n`,
     )
+}
+
+async function withCertificates<R>(use: (folder: string) => Promise<R>): Promise<R> {
+  const certificates = makeCertificates()
+  try {
+    return await use(certificates)
+  } finally {
+    rmSync(certificates, { recursive: true })
+  }
 }

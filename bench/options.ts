@@ -62,7 +62,7 @@ export const paceOf = (group: Group, pace: Pace): Pace => ({
 const QUICK: Pace = {
   warmupMs: 700,
   warmupCalls: 6000,
-  warmupMostMs: 2000,
+  warmupMostMs: 1500,
   settleMs: 60,
   turns: 1,
   windows: 2,

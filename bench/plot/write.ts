@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { METHODS, type Method } from '../arms/arm.ts'
 import { root } from '../../test/kit/root.ts'
+import { METHODS, type Method } from '../arms/arm.ts'
 import { rowsOf } from '../comparisons.ts'
 import type { GroupResult, Machine } from '../results.ts'
 import { cpuChart } from './cpu.ts'
