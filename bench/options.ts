@@ -43,9 +43,9 @@ const FULL: Pace = {
   settleMs: 60,
   turns: 2,
   windows: 2,
-  windowMs: 110,
-  openMs: 175,
-  heapCalls: 2000,
+  windowMs: 100,
+  openMs: 150,
+  heapCalls: 1500,
 }
 /**
  * A call of gRPC allocates so much that collections fall into some windows and not into others, unless a window has many.
