@@ -111,7 +111,7 @@ const AIMS: readonly Aim[] = [
   },
   {
     name: 'T7',
-    about: 'a changed set of 10,000 endpoints: until the picker uses it',
+    about: 'one of 10,000 endpoints changes: from the judged answer until the picker uses it',
     limit: 20,
     unit: 'ms',
     digits: 1,
@@ -119,7 +119,7 @@ const AIMS: readonly Aim[] = [
   },
   {
     name: 'T8',
-    about: '… and the longest stall of the event loop in it',
+    about: '… and the longest stall of the event loop meanwhile',
     limit: 10,
     unit: 'ms',
     digits: 1,
