@@ -16,6 +16,11 @@ import { steady } from './warmth.ts'
 
 /** Arrivals in an open loop while an arm is warmed. */
 const OPEN_WARMUP_MS = 60
+/**
+ * And so many that are due together: each client then has the connections for what is due after a hiccup of 50 ms. Without
+ * them each hiccup is followed by as many handshakes, which hold the client up for longer than it lasted.
+ */
+const AT_ONCE: readonly number[] = Array.from({ length: 100 }, () => 0)
 /** More connections than calls at a time, for every address: somebody does not keep them. */
 const ADDRESSES_AT_MOST = 4
 
@@ -76,7 +81,8 @@ class Run {
       for (const round of rounds) {
         await this.#mainWindow(round, windowMs)
         await this.#totalWindow(round, windowMs)
-        if (tookMs() > warmupMs / 2) await this.#openWindow(round, OPEN_WARMUP_MS, 0)
+        if (tookMs() > warmupMs / 2)
+          await this.#openWindow(round, [...AT_ONCE, ...this.#arrivals(OPEN_WARMUP_MS, 0)])
       }
     while (
       tookMs() < warmupMs ||
@@ -99,7 +105,8 @@ class Run {
       for (let n = 0; n < windows; n++) await this.#mainWindow(costs, windowMs)
       for (let n = 0; n < windows; n++) await this.#totalWindow(costs, windowMs)
       this.#socketsInWindows += this.#sockets - sockets
-      for (let n = 0; n < windows; n++) await this.#openWindow(costs, openMs, number * windows + n + 1)
+      for (let n = 0; n < windows; n++)
+        await this.#openWindow(costs, this.#arrivals(openMs, number * windows + n + 1))
     }
     const seen = this.#costs.map(({ method, mainUs }) => `${method} ${mainUs.at(-1)?.toFixed(1)} µs`)
     return `${this.label}: ${seen.join(', ')}`
@@ -158,9 +165,12 @@ class Run {
     for (const [part, us] of Object.entries(parts)) costs.partsUs[part as Part].push(us)
   }
 
-  /** Every arm gets the same arrivals. */
-  async #openWindow(costs: Costs, ms: number, seed: number): Promise<void> {
-    const due = planArrivals(this.#options.rate, ms, seeded(seed))
+  /** The same for every arm. */
+  #arrivals(ms: number, seed: number): number[] {
+    return planArrivals(this.#options.rate, ms, seeded(seed))
+  }
+
+  async #openWindow(costs: Costs, due: readonly number[]): Promise<void> {
     const question = { ask: 'open', method: costs.method, due } as const
     const { latenciesMs } = await this.#staged.caller.ask<OpenAnswer>(question)
     costs.latenciesMs.push([...latenciesMs])
