@@ -38,8 +38,8 @@ export interface Options {
 
 const FULL: Pace = {
   warmupMs: 2500,
-  warmupCalls: 20_000,
-  warmupMostMs: 7000,
+  warmupCalls: 15_000,
+  warmupMostMs: 6000,
   settleMs: 60,
   turns: 2,
   windows: 2,
