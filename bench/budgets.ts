@@ -3,12 +3,11 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { root } from '../test/kit/root.ts'
 import { METHODS } from './arms/arm.ts'
-import { rowsOf } from './comparisons.ts'
+import { type Row, rowsOf } from './comparisons.ts'
 import { GROUPS } from './groups.ts'
 import { fixed } from './report/table.ts'
 import type { GroupResult } from './results.ts'
 import { memoryRatio, type ScaleResult } from './scale/run.ts'
-import { median } from './statistics.ts'
 
 const Budget = z.strictObject({
   group: z.enum(GROUPS),
@@ -25,8 +24,8 @@ const Budget = z.strictObject({
 })
 export type Budget = z.infer<typeof Budget>
 
-/** Where equal arms differ by more, the machine is no place to judge; but a ratio of two is still one. */
-const MOST_NOISE = 0.4
+/** Where equal arms differ by more, the machine is no place to judge; but what has doubled has doubled there too. */
+const MOST_NOISE = 0.25
 
 export interface Verdict {
   readonly budget: Budget
@@ -56,25 +55,40 @@ export function judge(
     const rows = result === undefined ? [] : rowsOf(result.arms, budget.method ?? 'GET')
     const arm = rows.find(({ name }) => name === budget.arm)
     const over = rows.find(({ name }) => name === budget.over)
-    if (arm === undefined || over === undefined) return []
-    const [cost, noise] = costOf(arm, budget.of)
-    const [reference] = costOf(over, budget.of)
-    const ratio = cost / reference
+    if (result === undefined || arm === undefined || over === undefined) return []
+    const ratio = leastOf(arm, budget.of) / leastOf(over, budget.of)
+    const noise = noiseOf(result, rows, over.name, budget.of)
     const certainly = ratio * (1 - Math.min(noise, MOST_NOISE))
     // A ratio that is no number was not measured, which is no way to keep a budget.
     return [{ budget, ratio, certainly, kept: certainly <= budget.atMost }]
   })
 }
 
-type Costs = ReturnType<typeof rowsOf>[number]
+type Of = Exclude<Budget['of'], 'memory'>
 
-/** And what equal arms differ by, as a part of what they cost. */
-function costOf({ costs, main, total }: Costs, of: Budget['of']): [cost: number, noise: number] {
-  if (of === 'bytes') return [costs.bytesPerCall, 0]
-  const [values, effect] = of === 'main' ? [costs.mainUs, main] : [costs.totalUs, total]
-  const cost = median(values)
-  const noise = (effect.spread * effect.ratio) / cost
-  return [cost, Number.isNaN(noise) ? 0 : noise]
+/** The least of its windows: whoever else uses the machine makes the others dearer, and none cheaper. */
+function leastOf({ costs }: Row, of: Of): number {
+  if (of === 'bytes') return costs.bytesPerCall
+  return Math.min(...(of === 'main' ? costs.mainUs : costs.totalUs))
+}
+
+/** What equal arms differ by, as a part of what they cost: those that are like the reference, or else any. */
+function noiseOf({ arms }: GroupResult, rows: readonly Row[], reference: string, of: Of): number {
+  if (of === 'bytes') return 0
+  const again = arms.find(({ arm }) => arm.again === reference) ?? arms.find(({ arm }) => arm.again)
+  const [first, second] = [again?.arm.again, again?.arm.name].map((name) =>
+    rows.find((row) => row.name === name),
+  )
+  if (first === undefined || second === undefined) return 0
+  return Math.abs(leastOf(second, of) / leastOf(first, of) - 1)
+}
+
+/** The better of two looks at the same: a machine that was busy in one may have been quieter in the other. */
+export function bestOf(first: readonly Verdict[], second: readonly Verdict[]): Verdict[] {
+  return first.map((verdict) => {
+    const again = second.find(({ budget }) => budget === verdict.budget)
+    return again !== undefined && again.certainly < verdict.certainly ? again : verdict
+  })
 }
 
 /** A line each. */

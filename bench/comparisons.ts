@@ -1,7 +1,7 @@
 /** What each arm costs beside the one it is held against. */
 import type { Method } from './arms/arm.ts'
 import type { ArmResult, Costs } from './results.ts'
-import { type Effect, effectOf, median, percentile, spreadOf } from './statistics.ts'
+import { type Effect, effectOf, median, spreadOf, typical } from './statistics.ts'
 
 /** One line of a table: an arm with one method. */
 export interface Row {
@@ -36,7 +36,7 @@ export function rowsOf(arms: readonly ArmResult[], method: Method): Row[] {
       const spread = spreadAt(arms, method, arm.against ?? arm.name, reference, kind)
       return { ...compared, spread, certain: Math.abs(compared.added) > spread }
     }
-    const p = (of: Costs, fraction: number): number => percentile(of.latenciesMs, fraction)
+    const p = (of: Costs, fraction: number): number => typical(of.latenciesMs, fraction)
     return [
       {
         name: arm.name,

@@ -7,7 +7,7 @@ import { ANSWER_BYTES, OrdersClient, REQUEST_BYTES } from './grpc-service.ts'
 
 const POLICY = {
   version: 1 as const,
-  services: { orders: { timeout: '5s', breaker: {}, retry: { limit: 2 } } },
+  services: { orders: { timeout: '30s', breaker: {}, retry: { limit: 2 } } },
 }
 const REQUEST = Buffer.alloc(REQUEST_BYTES, 'x')
 

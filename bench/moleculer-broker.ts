@@ -11,7 +11,7 @@ export function brokerOf(
     nodeID,
     logger: false,
     transporter: { type: 'TCP', options: { udpDiscovery: false, ...tcp } },
-    requestTimeout: 5000,
+    requestTimeout: 30_000,
     retryPolicy: { enabled: true, retries: 2 },
     circuitBreaker: { enabled: true },
   })

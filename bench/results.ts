@@ -12,8 +12,8 @@ export interface Costs {
   /** Of all processes, while all of them sleep when they have nothing to do. */
   readonly totalUs: number[]
   readonly partsUs: Record<Part, number[]>
-  /** From when a call was due to its end, over all windows, in milliseconds. */
-  readonly latenciesMs: number[]
+  /** From when a call was due to its end, in milliseconds: the calls of each window. */
+  readonly latenciesMs: number[][]
   /** Allocated by one call in the calling process. */
   bytesPerCall: number
   calls: number

@@ -12,13 +12,17 @@ import type { Options } from './options.ts'
 import { APPLICATION_CORE, pin } from './processes.ts'
 import { type ArmResult, type Costs, type GroupResult, noCosts, type Part } from './results.ts'
 import { awake, Stage, type Staged, watched } from './stage.ts'
+import { steady } from './warmth.ts'
 
+/** Arrivals in an open loop while an arm is warmed. */
+const OPEN_WARMUP_MS = 60
+/**
+ * And so many that are due together: each client then has the connections for what is due after a hiccup of 50 ms. Without
+ * them each hiccup is followed by as many handshakes, which hold the client up for longer than it lasted.
+ */
+const AT_ONCE: readonly number[] = Array.from({ length: 100 }, () => 0)
 /** More connections than calls at a time, for every address: somebody does not keep them. */
 const ADDRESSES_AT_MOST = 4
-/** A caller that has warmed up with one method needs less for the next. */
-const NEXT_METHOD = 0.2
-/** Quarters of the time of a warm-up, where that saw too few calls. */
-const WARMUPS_MORE = 12
 
 export async function runGroup(
   arms: readonly Arm[],
@@ -32,10 +36,7 @@ export async function runGroup(
   try {
     const staged = await Promise.all(arms.map((arm) => stage.open(arm)))
     const runs = staged.map((one) => new Run(one, options))
-    for (const run of runs) {
-      tell(`warming ${run.label}`)
-      await run.warm()
-    }
+    for (const run of runs) tell(await run.warm())
     for (let turn = 0; turn < options.pace.turns; turn++)
       for (const run of runs) tell(`turn ${turn + 1} of ${options.pace.turns}: ${await run.turn(turn)}`)
     for (const run of runs) await run.sampleHeap()
@@ -67,26 +68,45 @@ class Run {
     return this.#staged.arm.label
   }
 
-  async warm(): Promise<void> {
-    const { warmupMs, warmupCalls } = this.#options.pace
-    for (const [n, { method }] of this.#costs.entries()) {
-      const part = n === 0 ? 1 : NEXT_METHOD
-      let calls = await this.#closed(method, warmupMs * part, {})
-      for (let more = 0; more < WARMUPS_MORE && calls < warmupCalls * part; more++)
-        calls += await this.#closed(method, (warmupMs * part) / 4, {})
-    }
+  /**
+   * Rounds of all kinds of windows with all methods: what one of them has compiled another one may throw away. Until they
+   * bring nothing more. An open loop waits until calls are quick enough for it.
+   */
+  async warm(): Promise<string> {
+    const { warmupMs, warmupCalls, warmupMostMs, windowMs } = this.#options.pace
+    const started = performance.now()
+    const tookMs = (): number => performance.now() - started
+    const rounds: Costs[] = this.#costs.map(({ method }) => noCosts(method))
+    do
+      for (const round of rounds) {
+        await this.#mainWindow(round, windowMs)
+        await this.#totalWindow(round, windowMs)
+        if (tookMs() > warmupMs / 2)
+          await this.#openWindow(round, [...AT_ONCE, ...this.#arrivals(OPEN_WARMUP_MS, 0)])
+      }
+    while (
+      tookMs() < warmupMs ||
+      (tookMs() < warmupMostMs &&
+        (rounds.reduce((sum, { calls }) => sum + calls, 0) < warmupCalls ||
+          !rounds.every(({ mainUs, totalUs }) => steady(mainUs) && steady(totalUs))))
+    )
     const { arm, caller, upstream } = this.#staged
     pin((arm.payer === 'upstream' ? upstream : caller).pid, APPLICATION_CORE)
+    const seen = rounds.map(({ mainUs }) => mainUs.map((us) => us.toFixed(0)).join(' '))
+    return `${this.label}: warm after ${(tookMs() / 1000).toFixed(1)} s: ${seen.join(', ')}`
   }
 
   /** Every kind of window once or more, for each method. */
   async turn(number: number): Promise<string> {
-    const { settleMs, windows } = this.#options.pace
+    const { settleMs, windows, windowMs, openMs } = this.#options.pace
     for (const costs of this.#costs) {
       await this.#closed(costs.method, settleMs, {})
-      for (let n = 0; n < windows; n++) await this.#mainWindow(costs)
-      for (let n = 0; n < windows; n++) await this.#totalWindow(costs)
-      await this.#openWindow(costs, number)
+      const sockets = this.#sockets
+      for (let n = 0; n < windows; n++) await this.#mainWindow(costs, windowMs)
+      for (let n = 0; n < windows; n++) await this.#totalWindow(costs, windowMs)
+      this.#socketsInWindows += this.#sockets - sockets
+      for (let n = 0; n < windows; n++)
+        await this.#openWindow(costs, this.#arrivals(openMs, number * windows + n + 1))
     }
     const seen = this.#costs.map(({ method, mainUs }) => `${method} ${mainUs.at(-1)?.toFixed(1)} µs`)
     return `${this.label}: ${seen.join(', ')}`
@@ -112,7 +132,7 @@ class Run {
     }
   }
 
-  async #mainWindow(costs: Costs): Promise<void> {
+  async #mainWindow(costs: Costs, ms: number): Promise<void> {
     const { arm, caller, upstream } = this.#staged
     const paid = arm.payer === 'upstream'
     const { pid } = paid ? upstream : caller
@@ -120,12 +140,12 @@ class Run {
     const stirred = !paid && arm.group !== 'sidecar'
     if (stirred) await awake(this.#staged, true)
     const from = mainThreadUs(pid)
-    const calls = await this.#window(costs, paid)
+    const calls = await this.#window(costs, ms, paid)
     costs.mainUs.push((mainThreadUs(pid) - from) / calls)
     if (stirred) await awake(this.#staged, false)
   }
 
-  async #totalWindow(costs: Costs): Promise<void> {
+  async #totalWindow(costs: Costs, ms: number): Promise<void> {
     const { caller, upstream, proxies } = this.#staged
     const pids: readonly (readonly [Part, number])[] = [
       ['caller', caller.pid],
@@ -133,7 +153,7 @@ class Run {
       ...(proxies?.pids ?? []).map((pid) => ['proxies', pid] as const),
     ]
     const from = pids.map(([, pid]) => processUs(pid))
-    const calls = await this.#window(costs, false)
+    const calls = await this.#window(costs, ms, false)
     let total = 0
     const parts: Record<Part, number> = { caller: 0, upstream: 0, proxies: 0 }
     for (const [n, [part, pid]] of pids.entries()) {
@@ -145,20 +165,20 @@ class Run {
     for (const [part, us] of Object.entries(parts)) costs.partsUs[part as Part].push(us)
   }
 
-  /** Every arm gets the same arrivals. */
-  async #openWindow(costs: Costs, turn: number): Promise<void> {
-    const { rate, pace } = this.#options
-    const due = planArrivals(rate, pace.openMs, seeded(turn + 1))
+  /** The same for every arm. */
+  #arrivals(ms: number, seed: number): number[] {
+    return planArrivals(this.#options.rate, ms, seeded(seed))
+  }
+
+  async #openWindow(costs: Costs, due: readonly number[]): Promise<void> {
     const question = { ask: 'open', method: costs.method, due } as const
     const { latenciesMs } = await this.#staged.caller.ask<OpenAnswer>(question)
-    costs.latenciesMs.push(...latenciesMs)
+    costs.latenciesMs.push([...latenciesMs])
     costs.calls += latenciesMs.length
   }
 
-  async #window(costs: Costs, spinning: boolean): Promise<number> {
-    const before = this.#sockets
-    const calls = await this.#closed(costs.method, this.#options.pace.windowMs, { awake: spinning })
-    this.#socketsInWindows += this.#sockets - before
+  async #window(costs: Costs, ms: number, spinning: boolean): Promise<number> {
+    const calls = await this.#closed(costs.method, ms, { awake: spinning })
     costs.calls += calls
     return calls
   }

@@ -13,6 +13,13 @@ export function percentile(values: readonly number[], fraction: number): number 
   return sorted[Math.max(0, Math.ceil(sorted.length * fraction) - 1)] ?? Number.NaN
 }
 
+/**
+ * A percentile that most windows have: the median of theirs. One window in which somebody else had the machine, or a
+ * hiccup made a client open hundreds of connections, says nothing about the others.
+ */
+export const typical = (windows: readonly (readonly number[])[], fraction: number): number =>
+  median(windows.map((values) => percentile(values, fraction)))
+
 /** What an arm costs more than another, and how much two equal arms differ. */
 export interface Effect {
   readonly added: number

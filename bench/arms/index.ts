@@ -19,6 +19,14 @@ export const ARMS: readonly Arm[] = [
 export function armsOf(group: CallGroup, { quick, match }: Pick<Options, 'quick' | 'match'>): Arm[] {
   const all = ARMS.filter((arm) => arm.group === group && (!quick || arm.quick === true))
   if (match === undefined) return all
+  return withReferences(
+    all,
+    all.filter(({ name }) => name.includes(match)).map(({ name }) => name),
+  )
+}
+
+/** The named arms, what they are compared with, and the second runs of all these. */
+export function withReferences(all: readonly Arm[], names: readonly string[]): Arm[] {
   const wanted = new Set<string>()
   const want = (name: string | undefined): void => {
     const arm = all.find((one) => one.name === name)
@@ -28,6 +36,6 @@ export function armsOf(group: CallGroup, { quick, match }: Pick<Options, 'quick'
     want(arm.again)
     for (const other of all) if (other.again === arm.name) wanted.add(other.name)
   }
-  for (const { name } of all) if (name.includes(match)) want(name)
+  for (const name of names) want(name)
   return all.filter(({ name }) => wanted.has(name))
 }

@@ -32,7 +32,7 @@ export function assembledCaller(settings: CallerSettings): Caller {
     return judge(statusCode, byteLength)
   }
   const breaker = new CircuitBreaker(send, {
-    timeout: 5000,
+    timeout: 30_000,
     errorThresholdPercentage: 50,
     resetTimeout: 5000,
   })

@@ -10,8 +10,14 @@ import { REQUESTS, requestsTo } from './requests.ts'
 import { judge, Sink } from './sink.ts'
 
 const ORIGIN = 'http://orders.mesh'
-const BARE = { retry: false, outlier: false } as const
-const ARMED = { timeout: '5s', breaker: {}, retry: { limit: 2 } } as const
+/**
+ * While others have their turn an arm is idle, and all others are given the ten minutes that the upstream says. The first
+ * connection that is closed for being idle makes V8 throw away what it compiled about sockets.
+ */
+const KEPT = { connect: { idleTimeout: '10m' } } as const
+const BARE = { ...KEPT, retry: false, outlier: false } as const
+/** A machine that is busy may be slow, and no arm may end for that. */
+const ARMED = { ...KEPT, timeout: '30s', breaker: {}, retry: { limit: 2 } } as const
 
 interface Prepared {
   readonly mesh: Mesh

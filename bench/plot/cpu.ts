@@ -40,7 +40,7 @@ export function cpuChart(rows: readonly Row[], title: string, about: string): st
     box(LEFT + n * 110, 52, 12, 12, COLOURS[n]!, part),
     text(LEFT + n * 110 + 18, 62, part),
   ])
-  const body = [...legend, ...grid, line(LEFT, TOP - 6, LEFT, bottom, INK), ...bars].filter(
+  const body = [...legend, ...grid, line(LEFT, TOP - 6, LEFT, bottom, { colour: INK }), ...bars].filter(
     (one) => one !== '',
   )
   return chart(WIDTH, bottom + 32, title, about, body)

@@ -13,6 +13,18 @@ export const COLOURS = [
 ]
 export const INK = '#22262e'
 export const GRID = '#dfe2e8'
+/** Lines that share a colour differ in their dashes. */
+const DASHES = ['', '7 3', '2 3', '10 3 2 3'] as const
+
+export interface Stroke {
+  readonly colour: string
+  readonly dashes?: string
+}
+export const strokeOf = (n: number): Stroke => ({
+  colour: COLOURS[n % COLOURS.length]!,
+  dashes: DASHES[Math.floor(n / COLOURS.length) % DASHES.length]!,
+})
+const dashed = (dashes = ''): string => (dashes === '' ? '' : ` stroke-dasharray="${dashes}"`)
 
 export const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
@@ -45,8 +57,14 @@ export const text = (
 ): string =>
   `<text x="${at(x)}" y="${at(y)}" text-anchor="${anchor}" font-size="${size}" fill="${INK}">${escaped(words)}</text>`
 
-export const line = (x1: number, y1: number, x2: number, y2: number, colour = GRID): string =>
-  `<line x1="${at(x1)}" y1="${at(y1)}" x2="${at(x2)}" y2="${at(y2)}" stroke="${colour}"/>`
+export const line = (
+  x1: number,
+  y1: number,
+  x2: number,
+  y2: number,
+  { colour, dashes }: Stroke = { colour: GRID },
+): string =>
+  `<line x1="${at(x1)}" y1="${at(y1)}" x2="${at(x2)}" y2="${at(y2)}" stroke="${colour}"${dashed(dashes)}/>`
 
 export const box = (
   x: number,
@@ -58,8 +76,12 @@ export const box = (
 ): string =>
   `<rect x="${at(x)}" y="${at(y)}" width="${at(width)}" height="${at(height)}" fill="${colour}"><title>${escaped(words)}</title></rect>`
 
-export const path = (points: readonly (readonly [number, number])[], colour: string, words: string): string =>
-  `<polyline fill="none" stroke="${colour}" stroke-width="1.8" points="${points.map(([x, y]) => `${at(x)},${at(y)}`).join(' ')}"><title>${escaped(words)}</title></polyline>`
+export const path = (
+  points: readonly (readonly [number, number])[],
+  { colour, dashes }: Stroke,
+  words: string,
+): string =>
+  `<polyline fill="none" stroke="${colour}" stroke-width="1.8"${dashed(dashes)} points="${points.map(([x, y]) => `${at(x)},${at(y)}`).join(' ')}"><title>${escaped(words)}</title></polyline>`
 
 export const at = (value: number): string => String(Math.round(value * 10) / 10)
 

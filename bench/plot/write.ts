@@ -1,19 +1,28 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../test/kit/root.ts'
+import { METHODS, type Method } from '../arms/arm.ts'
 import { rowsOf } from '../comparisons.ts'
 import type { GroupResult, Machine } from '../results.ts'
 import { cpuChart } from './cpu.ts'
 import { latencyChart } from './latency.ts'
 
-/** Two charts for each group and method, into `bench/out`. Returns their paths. */
-export function writeCharts(results: readonly GroupResult[], machine: Machine): string[] {
-  const folder = join(root, 'bench', 'out')
+export const OUT = join(root, 'bench', 'out')
+/** What the page of the documentation shows. */
+export const PAGE_CHARTS = join(root, 'docs', 'charts')
+
+/** Two charts for each group and each of the methods. Returns their paths. */
+export function writeCharts(
+  results: readonly GroupResult[],
+  machine: Machine,
+  folder: string,
+  methods: readonly Method[] = METHODS,
+): string[] {
   mkdirSync(folder, { recursive: true })
   return results.flatMap((result) => {
-    const methods = new Set(result.arms.flatMap(({ costs }) => costs.map(({ method }) => method)))
-    return [...methods].flatMap((method) => {
+    return methods.flatMap((method) => {
       const rows = rowsOf(result.arms, method)
+      if (rows.length === 0) return []
       const about = `${machine.date}, node ${machine.node}, ${machine.cores} × ${machine.cpu}, load ${result.loads.before.toFixed(1)} to ${result.loads.after.toFixed(1)}`
       const what = `${result.group}, ${result.group === 'grpc' ? 'unary' : method}`
       const cpu = cpuChart(

@@ -2,7 +2,7 @@
 import type { Method } from '../arms/arm.ts'
 import { type Row, rowsOf } from '../comparisons.ts'
 import type { GroupResult, Machine, Part } from '../results.ts'
-import { median } from '../statistics.ts'
+import { median, percentile } from '../statistics.ts'
 import { type Column, fixed, signed, tableOf } from './table.ts'
 
 const ABOUT: Readonly<Record<string, string>> = {
@@ -62,6 +62,8 @@ function methodReport(result: GroupResult, method: Method, machine: Machine, raw
   return legend + tableOf(COLUMNS, rows) + (raw ? windowsOf(rows) : '')
 }
 
+const p99Us = (latenciesMs: readonly number[]): string => fixed(percentile(latenciesMs, 0.99) * 1000, 0)
+
 /** Every window as it was taken. */
 function windowsOf(rows: readonly Row[]): string {
   const shown = (values: readonly number[]): string => values.map((value) => value.toFixed(1)).join(' ')
@@ -70,6 +72,7 @@ function windowsOf(rows: readonly Row[]): string {
     { title: 'calls', of: ({ costs }) => String(costs.calls) },
     { title: 'main', of: ({ costs }) => shown(costs.mainUs), align: 'left' },
     { title: 'total', of: ({ costs }) => shown(costs.totalUs), align: 'left' },
+    { title: 'p99', of: ({ costs }) => costs.latenciesMs.map(p99Us).join(' '), align: 'left' },
   ]
   return `\n${tableOf(columns, rows)}`
 }

@@ -3,7 +3,7 @@ import { percentile } from '../statistics.ts'
 
 const FRACTIONS = [0.5, 0.9, 0.95, 0.99, 0.999, 1]
 
-/** Groups for machines: every window, and percentiles in the place of thousands of latencies. */
+/** Groups for machines: every window, and percentiles of each in the place of thousands of latencies. */
 export function jsonOf(results: readonly GroupResult[]): object[] {
   return results.map(({ arms, ...group }) => ({
     ...group,
@@ -12,9 +12,12 @@ export function jsonOf(results: readonly GroupResult[]): object[] {
       ...rest,
       costs: costs.map(({ latenciesMs, ...others }) => ({
         ...others,
-        arrivals: latenciesMs.length,
+        arrivals: latenciesMs.map(({ length }) => length),
         latencyMs: Object.fromEntries(
-          FRACTIONS.map((fraction) => [`p${fraction * 100}`, percentile(latenciesMs, fraction)]),
+          FRACTIONS.map((fraction) => [
+            `p${fraction * 100}`,
+            latenciesMs.map((window) => percentile(window, fraction)),
+          ]),
         ),
       })),
     })),

@@ -8,6 +8,6 @@ export function machineReport(machine: Machine): string {
     `${date}, node ${node}, v8 ${v8}, openssl ${openssl}, linux ${linux}, ${cores} × ${cpu}\n` +
     `${versions.join(', ')}\n` +
     `${concurrency} at a time, ${rate} arrivals a second in open loops, ${pinned ? 'pinned' : 'not pinned'}; ` +
-    `${pace.turns} ${pace.turns === 1 ? 'turn' : 'turns'} of ${pace.windows} windows of ${pace.windowMs} ms after ${pace.warmupMs} ms of warm-up\n`
+    `${pace.turns} ${pace.turns === 1 ? 'turn' : 'turns'} of ${pace.windows} windows of ${pace.windowMs} ms after ${pace.warmupMs} ms of warm-up or more\n`
   )
 }

@@ -13,10 +13,15 @@ export function withTable(page: string, name: string, command: string, text: str
   return page.slice(0, from + begin.length) + block + page.slice(to)
 }
 
-/** How a run of one group is repeated: what was asked for, without where its output went. */
-export function commandOf(group: string, args: readonly string[], groups: readonly string[]): string {
+/** How a run of one group, or of all, is repeated: what was asked for, without where its output went. */
+export function commandOf(
+  group: string | undefined,
+  args: readonly string[],
+  groups: readonly string[],
+): string {
   const rest = args.filter(
     (arg) => !groups.includes(arg) && !['--docs', '--plot', '--json', '--check'].includes(arg),
   )
-  return ['npm run bench --', group, ...rest].join(' ')
+  const words = group === undefined ? rest : [group, ...rest]
+  return ['npm run bench', ...(words.length === 0 ? [] : ['--']), ...words].join(' ')
 }

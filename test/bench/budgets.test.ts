@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ARMS } from '../../bench/arms/index.ts'
-import { type Budget, judge, readBudgets, verdictsReport } from '../../bench/budgets.ts'
+import { type Budget, bestOf, judge, readBudgets, verdictsReport } from '../../bench/budgets.ts'
 import { GROUP } from './fixtures.ts'
 
 const budget = (over: Partial<Budget>): Budget => ({
@@ -30,14 +30,38 @@ test('allocations are counted as they are, and totals by themselves', () => {
   assert.equal(of('total')?.toFixed(3), '1.235')
 })
 
-test('a machine on which equals differ twofold excuses no more than two fifths', () => {
+test('a machine on which equals differ twofold excuses no more than a quarter', () => {
   const wild = GROUP.arms.map((result) =>
     result.arm.again === undefined
       ? result
       : { ...result, costs: result.costs.map((costs) => ({ ...costs, mainUs: [20, 20] })) },
   )
   const [verdict] = judge([budget({})], [{ ...GROUP, arms: wild }])
-  assert.ok(Math.abs((verdict?.certainly ?? 0) - 0.96) < 1e-9)
+  assert.ok(Math.abs((verdict?.certainly ?? 0) - 1.2) < 1e-9)
+})
+
+test('a window in which somebody else had the machine is no cost', () => {
+  const disturbed = GROUP.arms.map((result) => ({
+    ...result,
+    costs: result.costs.map((costs) => ({ ...costs, mainUs: [90, ...costs.mainUs] })),
+  }))
+  assert.equal(judge([budget({})], [{ ...GROUP, arms: disturbed }])[0]?.ratio, 1.6)
+})
+
+test('of two looks the better one counts, for each budget by itself', () => {
+  const [main, total] = [budget({ atMost: 1.2 }), budget({ of: 'total', atMost: 1.2 })]
+  const first = judge([main, total], [GROUP])
+  assert.deepEqual(
+    first.map(({ kept }) => kept),
+    [false, false],
+  )
+  const quieter = first.map((verdict) => ({ ...verdict, certainly: 1.1, kept: true }))
+  assert.deepEqual(
+    bestOf(first, quieter.slice(0, 1)).map(({ kept }) => kept),
+    [true, false],
+  )
+  const dearer = first.map((verdict) => ({ ...verdict, certainly: 9 }))
+  assert.deepEqual(bestOf(first, dearer), first)
 })
 
 test('a ratio that is no number is not kept', () => {

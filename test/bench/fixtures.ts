@@ -19,15 +19,15 @@ export const GROUP: GroupResult = {
   arms: [
     measured(
       { name: 'dispatch' },
-      { mainUs: [10, 10], totalUs: [20, 20], latenciesMs: [0.1, 0.2, 0.3], bytesPerCall: 5000 },
+      { mainUs: [10, 10], totalUs: [20, 20], latenciesMs: [[0.1, 0.2, 0.3]], bytesPerCall: 5000 },
     ),
     measured(
       { name: 'mesh', against: 'dispatch' },
-      { mainUs: [16, 16], totalUs: [26, 26], latenciesMs: [0.2, 0.3, 0.9], bytesPerCall: 9000 },
+      { mainUs: [16, 16], totalUs: [26, 26], latenciesMs: [[0.2, 0.3, 0.9]], bytesPerCall: 9000 },
     ),
     measured(
       { name: 'dispatch-again', against: 'dispatch', again: 'dispatch' },
-      { mainUs: [12, 12], totalUs: [21, 21], latenciesMs: [0.1, 0.2, 0.3], bytesPerCall: 5000 },
+      { mainUs: [12, 12], totalUs: [21, 21], latenciesMs: [[0.1, 0.2, 0.3]], bytesPerCall: 5000 },
     ),
   ],
 }

@@ -9,11 +9,11 @@ import { measured } from './fixtures.ts'
 const ARMS = [
   measured(
     { name: 'a', label: 'a < b & "c"' },
-    { partsUs: { caller: [20], upstream: [30], proxies: [] }, latenciesMs: [0.1, 0.2, 0.4] },
+    { partsUs: { caller: [20], upstream: [30], proxies: [] }, latenciesMs: [[0.1, 0.2, 0.4]] },
   ),
   measured(
     { name: 'pair', label: 'pair' },
-    { partsUs: { caller: [20], upstream: [30], proxies: [50] }, latenciesMs: [1, 2, 4] },
+    { partsUs: { caller: [20], upstream: [30], proxies: [50] }, latenciesMs: [[1, 2, 4]] },
   ),
 ]
 const rows = rowsOf(ARMS, 'GET')

@@ -29,7 +29,7 @@ test('a table states cost, difference, and what equals differ by; a doubtful rat
 })
 
 test('the raw windows are there where they are asked for', () => {
-  assert.match(callsReport(GROUP, machine, true), /^mesh .*16\.0 16\.0 +26\.0 26\.0$/m)
+  assert.match(callsReport(GROUP, machine, true), /^mesh .*16\.0 16\.0 +26\.0 26\.0 +900$/m)
 })
 
 test('what the figures hold for is printed: versions, machine and pace', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { effectOf, median, percentile, spreadOf } from '../../bench/statistics.ts'
+import { effectOf, median, percentile, spreadOf, typical } from '../../bench/statistics.ts'
 
 test('the median of an even number of values lies between the middle two', () => {
   assert.equal(median([4, 1, 3, 2]), 2.5)
@@ -14,6 +14,13 @@ test('a percentile is a value that was measured, by nearest rank', () => {
   assert.equal(percentile(hundred, 0.5), 50)
   assert.equal(percentile(hundred, 1), 100)
   assert.equal(percentile([7], 0), 7)
+})
+
+test('a percentile over windows is that of most of them', () => {
+  const wild = [1, 900, 1000]
+  assert.equal(typical([[1, 2, 3], wild, [2, 3, 4]], 0.5), 3)
+  assert.equal(typical([[1, 2, 3], wild, [2, 3, 4]], 1), 4)
+  assert.ok(Number.isNaN(typical([], 0.5)))
 })
 
 test('equal arms are as far apart as their medians, or as their windows where those are further', () => {
