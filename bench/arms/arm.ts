@@ -4,6 +4,7 @@ import type { CallGroup } from '../groups.ts'
 export type CallerKind =
   | 'socket'
   | 'dispatch'
+  | 'dispatch-four'
   | 'undici-request'
   | 'fetch'
   | 'http-request'
@@ -32,7 +33,8 @@ export type UpstreamKind =
 
 /**
  * How much of the mesh is at work. `bare`: picks an endpoint and nothing else. `armed`: retry and budget, breaker,
- * deadline, outliers, and metrics read by an SDK. `propagation`: that, with a tracing SDK that samples nothing.
+ * deadline, outliers, and metrics read by an SDK, of which `metricProducer` counts the durations; `armed-sdk`: the SDK's own
+ * histograms count them. `propagation`: that of `armed`, with a tracing SDK that samples nothing.
  * `sampled`: that, with every span recorded and exported in batches.
  */
 export type Armament = 'bare' | 'armed' | 'armed-sdk' | 'propagation' | 'sampled'

@@ -145,10 +145,32 @@ const MOLECULER: Arm = {
   quick: true,
 }
 
+/** What two parts of an armed call cost by themselves: four addresses instead of one, and metrics the SDK aggregates. */
+const APART: readonly Arm[] = [
+  {
+    name: 'dispatch-four',
+    group: 'http',
+    label: 'Pool.dispatch, four pools in turn',
+    caller: 'dispatch-four',
+    upstream: 'socket',
+    against: 'dispatch',
+  },
+  {
+    name: 'mesh-armed-sdk',
+    group: 'http',
+    label: "mesh.dispatcher, armed, SDK's histograms",
+    caller: 'mesh-dispatcher',
+    armament: 'armed-sdk',
+    upstream: 'socket',
+    against: 'dispatch',
+  },
+]
+
 const byKind = CALLS.map(armOf)
 export const HTTP_ARMS: readonly Arm[] = [
   ...byKind.slice(0, 7).map((arm): Arm => ({ ...arm, group: 'http' })),
   MOLECULER,
+  ...APART,
   ...byKind.slice(7).map((arm): Arm => ({ ...arm, group: 'http' })),
 ]
 export const TLS_ARMS: readonly Arm[] = byKind.map((arm): Arm => ({ ...arm, group: 'tls', mtls: true }))

@@ -9,6 +9,7 @@ export type Prepare = (settings: CallerSettings) => Caller | Promise<Caller>
 const KINDS: Readonly<Record<CallerKind, () => Promise<Prepare>>> = {
   socket: async () => (await import('./socket.ts')).socketCaller,
   dispatch: async () => (await import('./undici.ts')).dispatchCaller,
+  'dispatch-four': async () => (await import('./undici.ts')).dispatchFourCaller,
   'undici-request': async () => (await import('./undici.ts')).requestCaller,
   fetch: async () => (await import('./fetch.ts')).fetchCaller,
   'http-request': async () => (await import('./http-request.ts')).httpRequestCaller,

@@ -5,8 +5,10 @@ import type { Caller } from './drive.ts'
 import { originsOf, requestsTo } from './requests.ts'
 import { judge, Sink } from './sink.ts'
 
-function poolOf(settings: CallerSettings): { pool: Pool; origin: string } {
-  const [origin = ''] = originsOf(settings)
+function poolOf(
+  settings: CallerSettings,
+  origin = originsOf(settings)[0] ?? '',
+): { pool: Pool; origin: string } {
   const { certificates } = settings
   const connect = certificates !== undefined && {
     connect: { ...tlsOptions(certificates, 'bench'), maxCachedSessions: 0 },
@@ -19,6 +21,21 @@ export function dispatchCaller(settings: CallerSettings): Caller {
   const { pool, origin } = poolOf(settings)
   const requests = requestsTo(origin)
   return { once: (method, done) => void pool.dispatch(requests[method], new Sink(done)) }
+}
+
+/** The same over all addresses in turn. */
+export function dispatchFourCaller(settings: CallerSettings): Caller {
+  const each = originsOf(settings).map((origin) => ({
+    pool: poolOf(settings, origin).pool,
+    requests: requestsTo(origin),
+  }))
+  let turn = 0
+  return {
+    once(method, done) {
+      const { pool, requests } = each[turn++ % each.length]!
+      pool.dispatch(requests[method], new Sink(done))
+    },
+  }
 }
 
 export function requestCaller(settings: CallerSettings): Caller {
