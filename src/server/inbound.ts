@@ -10,6 +10,7 @@ import type { PathMode, Runtime } from '../core/runtime.ts'
 import { ambientIn } from './ambient-in.ts'
 import { asStranger, type CanonicalRequest, canonicalise } from './canonical.ts'
 import { DEFAULT_PATH_MODE } from './canonical-path.ts'
+import { Deadlines } from './deadlines.ts'
 import type { Door } from './door.ts'
 import type { Exchange } from './exchange.ts'
 import { InboundCall, type InboundWire } from './inbound-call.ts'
@@ -138,7 +139,7 @@ function enter(
   exchange: Exchange,
   options: InboundOptions,
 ): void {
-  const { hop, target } = insideOf(runtime)
+  const { hop, target, deadlines } = insideOf(runtime)
   const { door } = options
   const request = door?.open ? asStranger(given) : given
   const context = runtime.tracing.extract?.(req.headers)
@@ -163,12 +164,13 @@ function enter(
   ;(req as Handled)[HANDLED] = call
   options.track?.add(exchange)
   if (door?.old(req.socket)) exchange.lastOfConnection()
-  exchange.enter(hop, call)
+  exchange.enter(hop, call, deadlines)
 }
 
 interface Inside {
   readonly hop: Hop<InboundCall>
   readonly target: Target
+  readonly deadlines: Deadlines
 }
 
 const INSIDES = new WeakMap<Runtime, Inside>()
@@ -180,7 +182,11 @@ function insideOf(runtime: Runtime): Inside {
     const hop = runtime.inbound<InboundWire>((call, observer) =>
       call.wire.begin(call as InboundCall, observer),
     )
-    inside = { hop: hop as Hop<InboundCall>, target: Object.freeze({ service: runtime.service }) }
+    inside = {
+      hop: hop as Hop<InboundCall>,
+      target: Object.freeze({ service: runtime.service }),
+      deadlines: new Deadlines(runtime.clock),
+    }
     INSIDES.set(runtime, inside)
   }
   return inside

@@ -1,10 +1,11 @@
-import type { ServerResponse } from 'node:http'
+import { ServerResponse } from 'node:http'
 import { REFUSED } from '../core/header-names.ts'
 
-/** The `writeHead` that was there before ours. */
+/** The `writeHead` that was there before ours, where it was not Node's: one property less on nearly every response. */
 const BEFORE = Symbol('tulle.writeHead')
 type WriteHead = (status: number, reason?: unknown, headers?: unknown) => ServerResponse
-type Spoken = Omit<ServerResponse, 'writeHead'> & { writeHead: WriteHead; [BEFORE]: WriteHead }
+const NODES = ServerResponse.prototype as unknown as { readonly writeHead: WriteHead }
+type Spoken = Omit<ServerResponse, 'writeHead'> & { writeHead: WriteHead; [BEFORE]?: WriteHead }
 
 /**
  * From here on the answer is the application's, and cannot carry the header by which we say that the application has
@@ -16,7 +17,7 @@ type Spoken = Omit<ServerResponse, 'writeHead'> & { writeHead: WriteHead; [BEFOR
  */
 export function withoutOurWords(res: ServerResponse): void {
   const spoken = res as unknown as Spoken
-  spoken[BEFORE] = spoken.writeHead
+  if (spoken.writeHead !== NODES.writeHead) spoken[BEFORE] = spoken.writeHead
   spoken.writeHead = writeHeadWithoutOurWords
 }
 
@@ -27,9 +28,10 @@ function writeHeadWithoutOurWords(
   headers?: unknown,
 ): ServerResponse {
   if (!this.headersSent && this.hasHeader(REFUSED)) this.removeHeader(REFUSED)
-  if (typeof reason === 'string') return this[BEFORE](status, reason, without(headers))
+  const before = this[BEFORE] ?? NODES.writeHead
+  if (typeof reason === 'string') return before.call(this, status, reason, without(headers))
   const given = headers ?? reason
-  return given === undefined ? this[BEFORE](status) : this[BEFORE](status, without(given))
+  return given === undefined ? before.call(this, status) : before.call(this, status, without(given))
 }
 
 /** Headers in any form `writeHead` takes; the same object where there is nothing to leave out. */
