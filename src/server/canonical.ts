@@ -91,9 +91,12 @@ class Reading implements CanonicalRequest {
       const given = raw[index]!
       const value = raw[index + 1]!
       if (CONTROL.test(value)) return 'A header holds a control character.'
-      if (MEANINGLESS.has(given)) continue
-      const name = given.toLowerCase()
-      if (CONTROL.test(name)) return 'A header holds a control character.'
+      let name = NAMES.get(given)
+      if (name === MEANINGLESS) continue
+      if (name === undefined) {
+        name = given.toLowerCase()
+        if (CONTROL.test(name)) return 'A header holds a control character.'
+      }
       const mistake = this.#header(given, name, value, index)
       if (mistake !== undefined) return mistake
     }
@@ -184,18 +187,31 @@ export function asStranger(request: CanonicalRequest): CanonicalRequest {
   }
 }
 
+/** Stands for a name that the mesh does not read. */
+const MEANINGLESS = ''
+/** What the mesh reads, in the spellings that nearly all requests use, so that nothing need be spelled anew for each. */
+const READ: ReadonlyMap<string, string> = new Map(
+  ['host', TRACEPARENT, TRACESTATE, BAGGAGE, TIMEOUT, GRPC_TIMEOUT].map((name) => [name, name]),
+)
 /**
- * Names, as they were written, that mean nothing to the mesh: with nearly every request the same come again. Whoever
- * makes them up starts the memory afresh.
+ * Names as they were written: what the mesh reads, in lower case, and what means nothing to it: with nearly every
+ * request the same come again. Whoever makes them up starts the memory afresh.
  */
-const MEANINGLESS = new Set<string>()
+const NAMES = new Map<string, string>()
 const MAX_REMEMBERED = 1024
 const LONGEST_REMEMBERED = 64
+afresh()
 
 function remember(name: string): void {
   if (name.length > LONGEST_REMEMBERED) return
-  if (MEANINGLESS.size >= MAX_REMEMBERED) MEANINGLESS.clear()
-  MEANINGLESS.add(name)
+  if (NAMES.size >= MAX_REMEMBERED) afresh()
+  NAMES.set(name, MEANINGLESS)
+}
+
+function afresh(): void {
+  NAMES.clear()
+  for (const [name, meaning] of READ) NAMES.set(name, meaning)
+  NAMES.set('Host', 'host')
 }
 
 /** RFC 9112, 6.3: chunked comes last and once, or nobody knows where the body ends. Node finds out after the handler has begun. */

@@ -6,7 +6,7 @@ export interface Hurried {
   overdue(): void
 }
 
-/** Node fires longer timers at once; nobody waits 24 days for an answer. */
+/** Node fires longer timers at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /**
@@ -28,13 +28,10 @@ export class Deadlines {
     return this.#all.size
   }
 
-  /** @returns undefined for a deadline beyond the longest timer */
-  add(atMs: number, who: Hurried): Due | undefined {
-    const nowMs = this.#clock.now()
-    if (atMs - nowMs > LONGEST_TIMER_MS) return undefined
+  add(atMs: number, who: Hurried): Due {
     const due = new Due(atMs, who)
     this.#all.add(due)
-    if (atMs < this.#ringsAtMs) this.#set(atMs, nowMs)
+    if (atMs < this.#ringsAtMs) this.#set(atMs)
     return due
   }
 
@@ -43,10 +40,11 @@ export class Deadlines {
     this.#all.delete(due)
   }
 
-  #set(atMs: number, nowMs: number): void {
+  #set(atMs: number): void {
     this.#silence?.()
     this.#ringsAtMs = atMs
-    this.#silence = this.#clock.background(Math.max(0, atMs - nowMs), () => this.#ring())
+    const ms = Math.min(Math.max(0, atMs - this.#clock.now()), LONGEST_TIMER_MS)
+    this.#silence = this.#clock.background(ms, () => this.#ring())
   }
 
   #ring(): void {
@@ -62,7 +60,7 @@ export class Deadlines {
         due.who.overdue()
       }
     }
-    if (nextMs < this.#ringsAtMs) this.#set(nextMs, nowMs)
+    if (nextMs < this.#ringsAtMs) this.#set(nextMs)
   }
 }
 

@@ -10,6 +10,12 @@ import type { Deadlines, Due, Hurried } from './deadlines.ts'
 import type { Listed } from './in-flight.ts'
 import type { InboundCall, InboundWire } from './inbound-call.ts'
 
+/** Sees every exchange at its start and at its end. */
+export interface Track {
+  add(exchange: Exchange): void
+  delete(exchange: Exchange): void
+}
+
 /**
  * One inbound exchange, from the door to its last byte: above the stack the observer that answers refusals, below it
  * the leaf that runs the application. How answers are written is the subclass's: a request or an upgrade.
@@ -25,7 +31,7 @@ export abstract class Exchange implements InboundWire, Observer, Listed, Hurried
   readonly scope = new RequestScope()
   mesh: MeshRequestView | undefined
   readonly #runtime: Runtime
-  readonly #onOver: ((exchange: Exchange) => void) | undefined
+  readonly #track: Track | undefined
   #cancelStack: Cancel = NOTHING_TO_CANCEL
   #observer: Observer | undefined
   #begun = false
@@ -36,10 +42,10 @@ export abstract class Exchange implements InboundWire, Observer, Listed, Hurried
   #deadlines: Deadlines | undefined
   #due: Due | undefined
 
-  constructor(runtime: Runtime, req: IncomingMessage, onOver?: (exchange: Exchange) => void) {
+  constructor(runtime: Runtime, req: IncomingMessage, track?: Track) {
     this.#runtime = runtime
     this.req = req
-    this.#onOver = onOver
+    this.#track = track
   }
 
   /** True once part of the answer is on its way: it is the application's from there. */
@@ -92,7 +98,7 @@ export abstract class Exchange implements InboundWire, Observer, Listed, Hurried
 
   end(outcome: Outcome): void {
     if (!this.#begun && !this.#gone) this.answer(refusalOf(outcome), true)
-    this.#onOver?.(this)
+    this.#track?.delete(this)
   }
 
   // What the subclass sees on the wire.

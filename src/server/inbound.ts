@@ -12,7 +12,7 @@ import { asStranger, type CanonicalRequest, canonicalise } from './canonical.ts'
 import { DEFAULT_PATH_MODE } from './canonical-path.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Door } from './door.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, Track } from './exchange.ts'
 import { InboundCall, type InboundWire } from './inbound-call.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { refuse, refuseRaw } from './refuse.ts'
@@ -32,8 +32,7 @@ export interface InboundOptions {
   readonly routedBy?: string | undefined
   /** Judges who brings a request; undefined: nobody is judged, and everybody's deadline is believed. */
   readonly door?: Door | undefined
-  /** Sees every exchange at its start and at its end. */
-  readonly track?: { add(exchange: Exchange): void; delete(exchange: Exchange): void } | undefined
+  readonly track?: Track | undefined
 }
 
 const NO_OPTIONS: InboundOptions = Object.freeze({})
@@ -67,7 +66,7 @@ export function handle(
     refuse(res, request as MeshError)
     return
   }
-  const exchange = new RequestExchange(runtime, req, res, listener, over(options))
+  const exchange = new RequestExchange(runtime, req, res, listener, options.track)
   enter(runtime, req, request, caller, exchange, options)
 }
 
@@ -87,7 +86,7 @@ export function handleUpgrade(
     refuseRaw(socket, request as MeshError, req.method)
     return
   }
-  const exchange = new UpgradeExchange(runtime, req, socket, head, listener, over(options))
+  const exchange = new UpgradeExchange(runtime, req, socket, head, listener, options.track)
   enter(runtime, req, request, caller, exchange, options)
 }
 
@@ -102,9 +101,6 @@ function callerOf(
   if (isMeshError(caller)) announceRefused(runtime, req, caller)
   return caller
 }
-
-const over = ({ track }: InboundOptions): ((exchange: Exchange) => void) | undefined =>
-  track === undefined ? undefined : (exchange) => track.delete(exchange)
 
 /** Reads the request, then leaves on it nothing but what was read: the application sees exactly what is judged. */
 function admit(

@@ -58,7 +58,10 @@ test('in whatever order the handler, the caller, the clock and the layers act, a
       const { runtime } = inboundHarness({ clock })
       const deadlines = new Deadlines(clock)
       let over = 0
-      const exchange = new Played(runtime, { method: 'GET', url: '/' } as IncomingMessage, () => over++)
+      const exchange = new Played(runtime, { method: 'GET', url: '/' } as IncomingMessage, {
+        add: () => {},
+        delete: () => over++,
+      })
       const ambient = { deadline: clock.now() + 1000, scope: exchange.scope }
       const call = new InboundCall(exchange, 'GET', '/', makeRoute(), { service: 'web' }, {}, ambient)
       const ends: Outcome[] = []
