@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import type { Call } from '../../src/core/call.ts'
 import type { MeshError } from '../../src/core/errors.ts'
 import type { Cancel, Observer } from '../../src/core/hop.ts'
+import { MeshRequestView } from '../../src/core/mesh-request.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
 import { Deadlines } from '../../src/server/deadlines.ts'
 import { Exchange } from '../../src/server/exchange.ts'
@@ -115,5 +116,27 @@ test('in whatever order the handler, the caller, the clock and the layers act, a
       assert.ok(exchange.scope.finished !== exchange.scope.cancelled || exchange.answers.length === 1)
     }),
     { numRuns: 500 },
+  )
+})
+
+test('what the application is told of a passed deadline happens in the context of its own request', () => {
+  const clock = new ManualClock()
+  const { runtime } = inboundHarness({ clock })
+  const deadlines = new Deadlines(clock)
+  const seen: unknown[] = []
+  const calls = [1000, 2000].map((ms) => {
+    const exchange = new Played(runtime, { method: 'GET', url: '/' } as IncomingMessage)
+    const ambient = { deadline: clock.now() + ms, scope: exchange.scope }
+    const call = new InboundCall(exchange, 'GET', '/', makeRoute(), { service: 'web' }, {}, ambient)
+    const { deadline } = ambient
+    exchange.mesh = new MeshRequestView({}, deadline, undefined, clock, exchange.scope)
+    exchange.mesh.signal.addEventListener('abort', () => seen.push(runtime.ambient.get()))
+    exchange.enter((unit, observer) => exchange.begin(unit, observer), call, deadlines)
+    return call
+  })
+  clock.advance(2000)
+  assert.deepEqual(
+    seen.map((ambient) => calls.findIndex((call) => call.ambient === ambient)),
+    [0, 1],
   )
 })
