@@ -11,7 +11,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /**
  * The deadlines of what is in flight, watched by one timer that is set for the earliest: nearly every request is
- * answered long before, and a timer of its own for each costs a microsecond where asynchronous hooks are on. The timer
+ * answered long before, and a timer of its own for each costs about half a microsecond where asynchronous hooks are on. The timer
  * stays when the last one is answered, for the next will come; it never keeps the process alive.
  */
 export class Deadlines {
