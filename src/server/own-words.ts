@@ -12,7 +12,7 @@ type Spoken = Omit<ServerResponse, 'writeHead'> & { writeHead: WriteHead; [BEFOR
  * not seen the request. One that hands on the answer of a service it called would hand on that service's refusal, and
  * its own caller would send a request again that was executed here.
  *
- * One function for all responses: with one of its own on each, Node 20 let a quarter of what requests allocate survive
+ * One function for all responses: with one of its own on each, V8 let much of what requests allocate survive
  * into the old space, and the collections of it took a good part of the server's time.
  */
 export function withoutOurWords(res: ServerResponse): void {
