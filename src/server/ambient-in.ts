@@ -29,13 +29,26 @@ export function ambientIn(
  * shortest, because a peer may only shorten; what cannot be read says nothing.
  */
 export function remaining(request: Pick<CanonicalRequest, 'timeout' | 'grpcTimeout'>): number | undefined {
+  if (request.timeout.length === 0 && request.grpcTimeout.length === 0) return undefined
   let least = Number.POSITIVE_INFINITY
-  for (const value of request.timeout) if (MILLISECONDS.test(value)) least = Math.min(least, Number(value))
+  for (const value of request.timeout) least = Math.min(least, milliseconds(value))
   for (const value of request.grpcTimeout) least = Math.min(least, grpcTimeoutMs(value))
   return least === Number.POSITIVE_INFINITY ? undefined : least
 }
 
-const MILLISECONDS = /^\d{1,10}$/
+/** One to ten digits; Infinity: it cannot be read. */
+function milliseconds(text: string): number {
+  if (text.length === 0 || text.length > 10) return Number.POSITIVE_INFINITY
+  let value = 0
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - CODE_OF_0
+    if (digit < 0 || digit > 9) return Number.POSITIVE_INFINITY
+    value = value * 10 + digit
+  }
+  return value
+}
+
+const CODE_OF_0 = 0x30
 
 const GRPC_UNITS: ReadonlyMap<string, number> = new Map([
   ['H', 3_600_000],

@@ -41,6 +41,8 @@ export interface CanonicalRules {
 const NONE: readonly string[] = Object.freeze([])
 /** RFC 9112, 3.2: a target is printable ASCII; what url.parse would trim or cut at is never let near a router. */
 const TARGET = /^[!-"$-~]+$/
+/** Without a query, and canonical in every mode: nearly every one. */
+const USUAL_TARGET = /^(?:\/[\w~!$&'()*+,;=:@-][\w~!$&'()*+,;=:@.-]*)+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not come in
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/
 /** What is in its canonical form already: nearly every one. */
@@ -90,10 +92,14 @@ class Reading implements CanonicalRequest {
     for (let index = 0; index < raw.length; index += 2) {
       const given = raw[index]!
       const value = raw[index + 1]!
-      if (CONTROL.test(value)) return 'A header holds a control character.'
-      if (MEANINGLESS.has(given)) continue
-      const name = given.toLowerCase()
-      if (CONTROL.test(name)) return 'A header holds a control character.'
+      const known = NAMES.get(given)
+      if (known?.usual !== value) {
+        if (CONTROL.test(value)) return 'A header holds a control character.'
+        known?.remember(value)
+      }
+      if (known?.meaning === MEANINGLESS) continue
+      const name = known?.meaning ?? given.toLowerCase()
+      if (known === undefined && CONTROL.test(name)) return 'A header holds a control character.'
       const mistake = this.#header(given, name, value, index)
       if (mistake !== undefined) return mistake
     }
@@ -145,6 +151,10 @@ class Reading implements CanonicalRequest {
 
   /** Splits the query off first, so that nothing after the `?` can ever become path. Never `new URL`: `//admin` is a path. */
   target(target: string, method: string | undefined, rules: CanonicalRules): string | undefined {
+    if (USUAL_TARGET.test(target)) {
+      this.path = target
+      return undefined
+    }
     if (target === '*' && method === 'OPTIONS') {
       this.path = target
       return undefined
@@ -184,18 +194,50 @@ export function asStranger(request: CanonicalRequest): CanonicalRequest {
   }
 }
 
-/**
- * Names, as they were written, that mean nothing to the mesh: with nearly every request the same come again. Whoever
- * makes them up starts the memory afresh.
- */
-const MEANINGLESS = new Set<string>()
-const MAX_REMEMBERED = 1024
+/** Stands for a name that the mesh does not read. */
+const MEANINGLESS = ''
 const LONGEST_REMEMBERED = 64
+
+/** What is known of a name as it was written. */
+class Name {
+  /** In lower case, where the mesh reads it. */
+  readonly meaning: string
+  /** The latest value, of names whose values come again and are nobody's secret: it holds no control character. */
+  usual: string | undefined = undefined
+  readonly #repeats: boolean
+
+  constructor(meaning: string, repeats = false) {
+    this.meaning = meaning
+    this.#repeats = repeats
+  }
+
+  remember(value: string): void {
+    if (this.#repeats && value.length <= LONGEST_REMEMBERED) this.usual = value
+  }
+}
+
+/**
+ * Names that nearly all requests have, in the usual spellings; and such that mean nothing to the mesh, as they came:
+ * with nearly every request the same come again. Whoever makes them up starts the memory afresh.
+ */
+const NAMES = new Map<string, Name>()
+const MAX_REMEMBERED = 1024
+const UNREAD = new Name(MEANINGLESS)
+afresh()
 
 function remember(name: string): void {
   if (name.length > LONGEST_REMEMBERED) return
-  if (MEANINGLESS.size >= MAX_REMEMBERED) MEANINGLESS.clear()
-  MEANINGLESS.add(name)
+  if (NAMES.size >= MAX_REMEMBERED) afresh()
+  NAMES.set(name, UNREAD)
+}
+
+function afresh(): void {
+  NAMES.clear()
+  for (const name of [TRACEPARENT, TRACESTATE, BAGGAGE, TIMEOUT, GRPC_TIMEOUT])
+    NAMES.set(name, new Name(name))
+  for (const name of ['host', 'Host']) NAMES.set(name, new Name('host', true))
+  for (const name of ['connection', 'Connection', 'accept', 'Accept', 'accept-encoding', 'Accept-Encoding'])
+    NAMES.set(name, new Name(MEANINGLESS, true))
 }
 
 /** RFC 9112, 6.3: chunked comes last and once, or nobody knows where the body ends. Node finds out after the handler has begun. */
@@ -204,8 +246,15 @@ function framed(codings: string): boolean {
   return all.findIndex((coding) => coding.trim() === 'chunked') === all.length - 1
 }
 
+/** Of the latest request whose authority was canonical: most ask for the same. */
+let usualAuthority: string | undefined
+
 function canonicalAuthority(value: string): string | undefined {
-  if (USUAL_AUTHORITY.test(value)) return value
+  if (value === usualAuthority) return value
+  if (USUAL_AUTHORITY.test(value)) {
+    usualAuthority = value
+    return value
+  }
   const lower = value.toLowerCase()
   if (!AUTHORITY.test(lower)) return undefined
   return lower.replace(/:(?:80)?$/, '').replace(/\.(?=:|$)/, '')

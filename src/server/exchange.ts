@@ -1,15 +1,20 @@
 import type { IncomingMessage } from 'node:http'
+import { type Ambient, NO_AMBIENT } from '../core/ambient.ts'
 import { isMeshError, MeshError } from '../core/errors.ts'
 import { type Cancel, type CancelReason, NOTHING_TO_CANCEL, type Observer } from '../core/hop.ts'
 import type { MeshRequestView } from '../core/mesh-request.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Runtime } from '../core/runtime.ts'
 import { RequestScope } from '../core/scope.ts'
+import type { Deadlines, Due, Hurried } from './deadlines.ts'
 import type { Listed } from './in-flight.ts'
 import type { InboundCall, InboundWire } from './inbound-call.ts'
 
-/** Node fires longer timers at once; nobody waits 24 days for an answer. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+/** Sees every exchange at its start and at its end. */
+export interface Track {
+  add(exchange: Exchange): void
+  delete(exchange: Exchange): void
+}
 
 /**
  * One inbound exchange, from the door to its last byte: above the stack the observer that answers refusals, below it
@@ -18,7 +23,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
  *     waiting ──begin──▶ running ──done | gone | failed | late | cancelled──▶ over
  *     waiting ──refused by a layer | gone──▶ over
  */
-export abstract class Exchange implements InboundWire, Observer, Listed {
+export abstract class Exchange implements InboundWire, Observer, Listed, Hurried {
   older: Listed | undefined = undefined
   newer: Listed | undefined = undefined
   listed = false
@@ -26,19 +31,21 @@ export abstract class Exchange implements InboundWire, Observer, Listed {
   readonly scope = new RequestScope()
   mesh: MeshRequestView | undefined
   readonly #runtime: Runtime
-  readonly #onOver: ((exchange: Exchange) => void) | undefined
+  readonly #track: Track | undefined
   #cancelStack: Cancel = NOTHING_TO_CANCEL
   #observer: Observer | undefined
   #begun = false
   #gone = false
   #leafOver = false
   #headTold = false
-  #disarm: (() => void) | undefined
+  #ambient: Ambient = NO_AMBIENT
+  #deadlines: Deadlines | undefined
+  #due: Due | undefined
 
-  constructor(runtime: Runtime, req: IncomingMessage, onOver?: (exchange: Exchange) => void) {
+  constructor(runtime: Runtime, req: IncomingMessage, track?: Track) {
     this.#runtime = runtime
     this.req = req
-    this.#onOver = onOver
+    this.#track = track
   }
 
   /** True once part of the answer is on its way: it is the application's from there. */
@@ -52,26 +59,35 @@ export abstract class Exchange implements InboundWire, Observer, Listed {
   abstract lastOfConnection(): void
 
   /** Sends the call through the stack. */
-  enter(stack: (call: InboundCall, observer: Observer) => Cancel, call: InboundCall): void {
+  enter(
+    stack: (call: InboundCall, observer: Observer) => Cancel,
+    call: InboundCall,
+    deadlines: Deadlines,
+  ): void {
+    this.#deadlines = deadlines
     this.#cancelStack = stack(call, this)
   }
 
   begin(call: InboundCall, observer: Observer): Cancel {
     this.#begun = true
     this.#observer = observer
-    const { ambient, tracing } = this.#runtime
-    const { deadline, context } = call.ambient
-    if (deadline !== undefined) this.#arm(deadline)
+    this.#ambient = call.ambient
+    const { deadline } = call.ambient
+    if (deadline !== undefined) this.#due = this.#deadlines?.add(deadline, this)
     try {
-      const result = ambient.run(
-        call.ambient,
-        context === undefined ? () => this.invoke() : () => tracing.with(context, () => this.invoke()),
-      )
+      const result = this.#inside(() => this.invoke())
       if (isThenable(result)) result.then(undefined, (error: unknown) => this.#failed(error))
     } catch (error) {
       this.#failed(error)
     }
     return (reason) => this.#cancelled(reason)
+  }
+
+  /** What the application sees happens in the context of its request. */
+  #inside<T>(fn: () => T): T {
+    const { ambient, tracing } = this.#runtime
+    const { context } = this.#ambient
+    return ambient.run(this.#ambient, context === undefined ? fn : () => tracing.with(context, fn))
   }
 
   // Above the stack.
@@ -82,7 +98,7 @@ export abstract class Exchange implements InboundWire, Observer, Listed {
 
   end(outcome: Outcome): void {
     if (!this.#begun && !this.#gone) this.answer(refusalOf(outcome), true)
-    this.#onOver?.(this)
+    this.#track?.delete(this)
   }
 
   // What the subclass sees on the wire.
@@ -90,7 +106,7 @@ export abstract class Exchange implements InboundWire, Observer, Listed {
   protected headSent(code: number, streaming: boolean): void {
     if (this.#leafOver || this.#headTold) return
     this.#headTold = true
-    if (streaming) this.#disarm?.()
+    if (streaming) this.#untime()
     this.#observer?.head({
       class: classOf(code),
       committed: true,
@@ -132,16 +148,19 @@ export abstract class Exchange implements InboundWire, Observer, Listed {
 
   // How it ends.
 
-  #arm(deadline: number): void {
-    const ms = deadline - this.#runtime.clock.now()
-    if (ms > LONGEST_TIMER_MS) return
-    this.#disarm = this.#runtime.clock.background(Math.max(0, ms), () => {
-      const error = new MeshError('TULLE_DEADLINE', "The caller's deadline passed before the answer.", {
-        layer: 'server',
-      })
-      this.mesh?.expire(error)
-      this.#late(error)
+  /** Told by the clock. */
+  overdue(): void {
+    const error = new MeshError('TULLE_DEADLINE', "The caller's deadline passed before the answer.", {
+      layer: 'server',
     })
+    this.#inside(() => this.mesh?.expire(error))
+    this.#late(error)
+  }
+
+  #untime(): void {
+    if (this.#due === undefined) return
+    this.#deadlines?.delete(this.#due)
+    this.#due = undefined
   }
 
   /** An answer that has begun is left alone: its caller cuts it when it likes. */
@@ -208,7 +227,7 @@ export abstract class Exchange implements InboundWire, Observer, Listed {
   #settle(outcome: Outcome): void {
     if (this.#leafOver) return
     this.#leafOver = true
-    this.#disarm?.()
+    this.#untime()
     this.#observer?.end(outcome)
   }
 }

@@ -10,8 +10,9 @@ import type { PathMode, Runtime } from '../core/runtime.ts'
 import { ambientIn } from './ambient-in.ts'
 import { asStranger, type CanonicalRequest, canonicalise } from './canonical.ts'
 import { DEFAULT_PATH_MODE } from './canonical-path.ts'
+import { Deadlines } from './deadlines.ts'
 import type { Door } from './door.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, Track } from './exchange.ts'
 import { InboundCall, type InboundWire } from './inbound-call.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { refuse, refuseRaw } from './refuse.ts'
@@ -31,8 +32,7 @@ export interface InboundOptions {
   readonly routedBy?: string | undefined
   /** Judges who brings a request; undefined: nobody is judged, and everybody's deadline is believed. */
   readonly door?: Door | undefined
-  /** Sees every exchange at its start and at its end. */
-  readonly track?: { add(exchange: Exchange): void; delete(exchange: Exchange): void } | undefined
+  readonly track?: Track | undefined
 }
 
 const NO_OPTIONS: InboundOptions = Object.freeze({})
@@ -66,7 +66,7 @@ export function handle(
     refuse(res, request as MeshError)
     return
   }
-  const exchange = new RequestExchange(runtime, req, res, listener, over(options))
+  const exchange = new RequestExchange(runtime, req, res, listener, options.track)
   enter(runtime, req, request, caller, exchange, options)
 }
 
@@ -86,7 +86,7 @@ export function handleUpgrade(
     refuseRaw(socket, request as MeshError, req.method)
     return
   }
-  const exchange = new UpgradeExchange(runtime, req, socket, head, listener, over(options))
+  const exchange = new UpgradeExchange(runtime, req, socket, head, listener, options.track)
   enter(runtime, req, request, caller, exchange, options)
 }
 
@@ -101,9 +101,6 @@ function callerOf(
   if (isMeshError(caller)) announceRefused(runtime, req, caller)
   return caller
 }
-
-const over = ({ track }: InboundOptions): ((exchange: Exchange) => void) | undefined =>
-  track === undefined ? undefined : (exchange) => track.delete(exchange)
 
 /** Reads the request, then leaves on it nothing but what was read: the application sees exactly what is judged. */
 function admit(
@@ -138,7 +135,7 @@ function enter(
   exchange: Exchange,
   options: InboundOptions,
 ): void {
-  const { hop, target } = insideOf(runtime)
+  const { hop, target, deadlines } = insideOf(runtime)
   const { door } = options
   const request = door?.open ? asStranger(given) : given
   const context = runtime.tracing.extract?.(req.headers)
@@ -163,12 +160,13 @@ function enter(
   ;(req as Handled)[HANDLED] = call
   options.track?.add(exchange)
   if (door?.old(req.socket)) exchange.lastOfConnection()
-  exchange.enter(hop, call)
+  exchange.enter(hop, call, deadlines)
 }
 
 interface Inside {
   readonly hop: Hop<InboundCall>
   readonly target: Target
+  readonly deadlines: Deadlines
 }
 
 const INSIDES = new WeakMap<Runtime, Inside>()
@@ -180,7 +178,11 @@ function insideOf(runtime: Runtime): Inside {
     const hop = runtime.inbound<InboundWire>((call, observer) =>
       call.wire.begin(call as InboundCall, observer),
     )
-    inside = { hop: hop as Hop<InboundCall>, target: Object.freeze({ service: runtime.service }) }
+    inside = {
+      hop: hop as Hop<InboundCall>,
+      target: Object.freeze({ service: runtime.service }),
+      deadlines: new Deadlines(runtime.clock),
+    }
     INSIDES.set(runtime, inside)
   }
   return inside

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { MeshError } from '../core/errors.ts'
 import type { Runtime } from '../core/runtime.ts'
-import { Exchange } from './exchange.ts'
+import { Exchange, type Track } from './exchange.ts'
 import { withoutOurWords } from './own-words.ts'
 import { answeredEarly, refuse, refuseRaw } from './refuse.ts'
 
@@ -18,9 +18,9 @@ export class RequestExchange extends Exchange {
     req: IncomingMessage,
     res: ServerResponse,
     listener: Listener,
-    onOver?: (exchange: Exchange) => void,
+    track?: Track,
   ) {
-    super(runtime, req, onOver)
+    super(runtime, req, track)
     this.#res = res
     this.#listener = listener
     res.on('finish', () => {

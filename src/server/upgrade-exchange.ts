@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { MeshError } from '../core/errors.ts'
 import type { Runtime } from '../core/runtime.ts'
-import { Exchange } from './exchange.ts'
+import { Exchange, type Track } from './exchange.ts'
 import { refuseRaw } from './refuse.ts'
 
 export type UpgradeListener = (req: IncomingMessage, socket: Duplex, head: Buffer) => unknown
@@ -22,9 +22,9 @@ export class UpgradeExchange extends Exchange {
     socket: Duplex,
     head: Buffer,
     listener: UpgradeListener,
-    onOver?: (exchange: Exchange) => void,
+    track?: Track,
   ) {
-    super(runtime, req, onOver)
+    super(runtime, req, track)
     this.#socket = socket
     this.#head = head
     this.#listener = listener

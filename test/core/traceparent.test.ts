@@ -129,6 +129,31 @@ describe('traceparent', () => {
   })
 })
 
+test('of any text the shape is judged as the pattern of the specification judges it', () => {
+  const pattern = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$/
+  const valid = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  const changed = fc
+    .tuple(
+      fc.nat(valid.length),
+      fc.constantFrom(0, 1),
+      fc.constantFrom('', '-', '0', 'f', 'g', 'F', '/', ':', '`', '\n', '\u2028'),
+    )
+    .map(([at, cut, put]) => valid.slice(0, at) + put + valid.slice(at + cut))
+  const longer = changed.chain((text) =>
+    fc.constantFrom('', '-', '-x', '-\n', '-\u2028x', '.').map((tail) => text + tail),
+  )
+  fc.assert(
+    fc.property(longer, fc.constantFrom('00', '01', 'cc', 'fe', 'ff'), (text, version) => {
+      const value = version + text.slice(2)
+      const judged = value.startsWith('00') && value.length > valid.length ? false : pattern.test(value)
+      // White space around the value does not count.
+      if (value === value.trim())
+        assert.equal(readTraceContext({ traceparent: [value], tracestate: [] }) !== undefined, judged, value)
+    }),
+    { numRuns: 2000 },
+  )
+})
+
 test('all 256 flags are read as they were written', () => {
   for (let flags = 0; flags < 256; flags++) {
     const written = flags.toString(16).padStart(2, '0')

@@ -173,3 +173,40 @@ test('a name is remembered as it was written: another spelling is read afresh', 
     }),
   )
 })
+
+test('what was taken for usual before is judged anew where it differs', () => {
+  const given = ['host', 'a.example', 'Connection', 'close', 'accept', '*/*']
+  for (let again = 0; again < 2; again++) assert.equal(accepted('/a', given).authority, 'a.example')
+  for (const [name, value] of [
+    ['accept', '*/\u0001*'],
+    ['Connection', 'cl\rose'],
+    ['host', 'a.exam\nple'],
+  ] as const)
+    assert.equal(read('/a', [name, value]), 'TULLE_BAD_REQUEST')
+  assert.equal(accepted('/a', ['Host', 'A.Example:80']).authority, 'a.example')
+  assert.equal(read('/a', ['host', 'a b']), 'TULLE_BAD_REQUEST')
+  assert.equal(accepted('/a', given).authority, 'a.example')
+})
+
+test('a usual target is the same in every mode, query or none', () => {
+  const text = fc.stringMatching(/^(?:\/[\w~!$&'()*+,;=:@.%-]{0,4}){0,4}$/)
+  fc.assert(
+    fc.property(
+      text,
+      fc.constantFrom('none', 'base', 'merge-slashes', 'decode-and-merge-slashes'),
+      (path, paths) => {
+        const judge = (target: string): unknown => {
+          const request = canonicalise(
+            { rawHeaders: [], method: 'GET' } as unknown as IncomingMessage,
+            target,
+            { ...rules, paths },
+          )
+          return isMeshError(request) ? request.message : request.path
+        }
+        // A query takes the long way.
+        if (path !== '') assert.equal(judge(path), judge(`${path}?q`))
+      },
+    ),
+    { numRuns: 1000 },
+  )
+})

@@ -5,7 +5,9 @@ import fc from 'fast-check'
 import type { Call } from '../../src/core/call.ts'
 import type { MeshError } from '../../src/core/errors.ts'
 import type { Cancel, Observer } from '../../src/core/hop.ts'
+import { MeshRequestView } from '../../src/core/mesh-request.ts'
 import type { Outcome } from '../../src/core/outcome.ts'
+import { Deadlines } from '../../src/server/deadlines.ts'
 import { Exchange } from '../../src/server/exchange.ts'
 import { InboundCall } from '../../src/server/inbound-call.ts'
 import { ManualClock } from '../../src/testing/manual-clock.ts'
@@ -55,26 +57,34 @@ test('in whatever order the handler, the caller, the clock and the layers act, a
     fc.asyncProperty(fc.array(fc.constantFrom(...STEPS), { maxLength: 8 }), async (steps) => {
       const clock = new ManualClock()
       const { runtime } = inboundHarness({ clock })
+      const deadlines = new Deadlines(clock)
       let over = 0
-      const exchange = new Played(runtime, { method: 'GET', url: '/' } as IncomingMessage, () => over++)
+      const exchange = new Played(runtime, { method: 'GET', url: '/' } as IncomingMessage, {
+        add: () => {},
+        delete: () => over++,
+      })
       const ambient = { deadline: clock.now() + 1000, scope: exchange.scope }
       const call = new InboundCall(exchange, 'GET', '/', makeRoute(), { service: 'web' }, {}, ambient)
       const ends: Outcome[] = []
       let held: { call: Call<unknown>; observer: Observer } | undefined
       let cancelLeaf: Cancel | undefined
       // A layer that holds the call until the step 'begin', and obeys its laws.
-      exchange.enter((unit, observer) => {
-        held = { call: unit, observer }
-        return (reason) => {
-          if (cancelLeaf !== undefined) cancelLeaf(reason)
-          else if (held !== undefined) {
-            held = undefined
-            const outcome: Outcome = { class: 'ignored', committed: false, unsent: true }
-            ends.push(outcome)
-            observer.end(outcome)
+      exchange.enter(
+        (unit, observer) => {
+          held = { call: unit, observer }
+          return (reason) => {
+            if (cancelLeaf !== undefined) cancelLeaf(reason)
+            else if (held !== undefined) {
+              held = undefined
+              const outcome: Outcome = { class: 'ignored', committed: false, unsent: true }
+              ends.push(outcome)
+              observer.end(outcome)
+            }
           }
-        }
-      }, call)
+        },
+        call,
+        deadlines,
+      )
       const begin = (): void => {
         if (held === undefined || cancelLeaf !== undefined) return
         const { observer } = held
@@ -100,6 +110,8 @@ test('in whatever order the handler, the caller, the clock and the layers act, a
       assert.equal(over, 1)
       assert.ok(exchange.runs <= 1)
       assert.ok(exchange.answers.length <= 1)
+      assert.equal(deadlines.size, 0)
+      clock.advance(1000)
       assert.equal(clock.armed, 0)
       assert.ok(exchange.scope.finished !== exchange.scope.cancelled || exchange.answers.length === 1)
     }),
@@ -107,12 +119,24 @@ test('in whatever order the handler, the caller, the clock and the layers act, a
   )
 })
 
-test('a deadline beyond the longest timer is no deadline at all', () => {
+test('what the application is told of a passed deadline happens in the context of its own request', () => {
   const clock = new ManualClock()
   const { runtime } = inboundHarness({ clock })
-  const exchange = new Played(runtime, { method: 'GET', url: '/' } as IncomingMessage)
-  const ambient = { deadline: clock.now() + 2 ** 40 }
-  const call = new InboundCall(exchange, 'GET', '/', makeRoute(), { service: 'web' }, {}, ambient)
-  exchange.begin(call, { head: () => 'deliver', end: () => {} })
-  assert.equal(clock.armed, 0)
+  const deadlines = new Deadlines(clock)
+  const seen: unknown[] = []
+  const calls = [1000, 2000].map((ms) => {
+    const exchange = new Played(runtime, { method: 'GET', url: '/' } as IncomingMessage)
+    const ambient = { deadline: clock.now() + ms, scope: exchange.scope }
+    const call = new InboundCall(exchange, 'GET', '/', makeRoute(), { service: 'web' }, {}, ambient)
+    const { deadline } = ambient
+    exchange.mesh = new MeshRequestView({}, deadline, undefined, clock, exchange.scope)
+    exchange.mesh.signal.addEventListener('abort', () => seen.push(runtime.ambient.get()))
+    exchange.enter((unit, observer) => exchange.begin(unit, observer), call, deadlines)
+    return call
+  })
+  clock.advance(2000)
+  assert.deepEqual(
+    seen.map((ambient) => calls.findIndex((call) => call.ambient === ambient)),
+    [0, 1],
+  )
 })

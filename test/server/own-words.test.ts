@@ -37,3 +37,18 @@ test('a head that was sent already fails as it does without us', () => {
   res.writeHead(200)
   assert.throws(() => res.writeHead(200), { code: 'ERR_HTTP_HEADERS_SENT' })
 })
+
+test('all responses share one function, for one of its own on each keeps them alive', () => {
+  const [one, other] = [response(), response()]
+  withoutOurWords(one)
+  withoutOurWords(other)
+  assert.equal(one.writeHead, other.writeHead)
+})
+
+test('of the headers and a reason that is none, those count that count without us', () => {
+  const res = response()
+  withoutOurWords(res)
+  ;(res.writeHead as (...all: unknown[]) => unknown)(200, { a: '1' }, { b: '2' })
+  assert.deepEqual([res.getHeader('a'), res.getHeader('b')], [undefined, undefined])
+  assert.match((res as unknown as { _header: string })._header, /b: 2/)
+})
