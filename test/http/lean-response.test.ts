@@ -4,6 +4,16 @@ import fc from 'fast-check'
 import { responseOf } from '../../src/http/lean-response.ts'
 import { ScriptedAnswer } from '../kit/lean.ts'
 
+// A method of a later Node.js, there before the first answer is made: like all of them it refuses strangers.
+Object.defineProperty(Response.prototype, 'later', {
+  configurable: true,
+  writable: true,
+  enumerable: true,
+  value(this: Response, suffix: string): Promise<string> {
+    return Response.prototype.text.call(this).then((text) => text + suffix)
+  },
+})
+
 function complete(bytes: Uint8Array, ...headers: string[]): Response {
   const scripted = new ScriptedAnswer()
   scripted.head(200, ...headers)
@@ -34,6 +44,13 @@ test('it is an instance of Response, and passes for one', async () => {
 test('every member a Response has, it has of its own', () => {
   const own = Object.getOwnPropertyNames(Object.getPrototypeOf(complete(new Uint8Array())))
   assert.deepEqual(own.sort(), Object.getOwnPropertyNames(Response.prototype).sort())
+})
+
+test('what only a later Node.js can, it can too, of the same body', async () => {
+  const res = complete(Buffer.from('x')) as Response & { later(suffix: string): Promise<string> }
+  assert.equal(await res.later('y'), 'xy')
+  assert.equal(res.bodyUsed, true)
+  await assert.rejects(async () => res.later('y'), TypeError)
 })
 
 test('a method taken from Response.prototype refuses it instead of telling something wrong', async () => {
