@@ -55,6 +55,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   endpoints: ['core', 'policy', 'balance', 'resilience', 'traffic', 'security'],
   ...Object.fromEntries(EDGES.map((room) => [room, ['core', 'policy']])),
   'stack.ts': [...INNER, 'telemetry'],
+  'telemetry.ts': ['telemetry', 'platform'],
   'setting.ts': ['core'],
   'member-settings.ts': ['core', 'setting.ts'],
   'consul-settings.ts': ['core', 'setting.ts'],
@@ -119,6 +120,7 @@ const NAMED_EXCEPTIONS: Readonly<Record<string, readonly string[]>> = {
 const OPTIONAL_PEERS: Readonly<Record<string, RegExp>> = {
   express: /^server\/express\.ts$/,
   fastify: /^server\/fastify\.ts$|^plane\//,
+  '@opentelemetry/sdk-metrics': /^telemetry\/metric-producer\.ts$/,
   '@opentelemetry/sdk-trace-node': /^telemetry\/start\.ts$|^register\.ts$/,
   '@grpc/grpc-js': /^grpc\//,
 }

@@ -35,7 +35,7 @@ export type UpstreamKind =
  * deadline, outliers, and metrics read by an SDK. `propagation`: that, with a tracing SDK that samples nothing.
  * `sampled`: that, with every span recorded and exported in batches.
  */
-export type Armament = 'bare' | 'armed' | 'propagation' | 'sampled'
+export type Armament = 'bare' | 'armed' | 'armed-sdk' | 'propagation' | 'sampled'
 export const METHODS = ['GET', 'POST'] as const
 export type Method = (typeof METHODS)[number]
 export type ProxyPair = 'haproxy' | 'nginx' | 'connect'

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { createMesh, type Mesh } from '../../src/index.ts'
+import { metricProducer } from '../../src/telemetry.ts'
 import type { Armament, Method } from '../arms/arm.ts'
 import { meshEnvironment } from '../certificates.ts'
 import { type CallerSettings, PATH } from '../messages.ts'
@@ -32,8 +33,10 @@ async function prepare({ ports, certificates, armament }: CallerSettings): Promi
 async function telemetryOf(armament: Armament) {
   if (armament === 'bare') return undefined
   const { readMetrics, Tracing } = await import('./telemetry.ts')
-  readMetrics()
-  return armament === 'armed' ? undefined : new Tracing(armament === 'sampled')
+  readMetrics(armament === 'armed-sdk' ? [] : [metricProducer()])
+  return armament === 'propagation' || armament === 'sampled'
+    ? new Tracing(armament === 'sampled')
+    : undefined
 }
 
 export async function meshDispatcherCaller(settings: CallerSettings): Promise<Caller> {

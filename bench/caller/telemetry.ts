@@ -1,6 +1,7 @@
 import { metrics } from '@opentelemetry/api'
 import {
   MeterProvider,
+  type MetricProducer,
   PeriodicExportingMetricReader,
   type PushMetricExporter,
 } from '@opentelemetry/sdk-metrics'
@@ -24,15 +25,19 @@ class Counting implements SpanExporter {
   async shutdown(): Promise<void> {}
 }
 
-/** Metrics as an application has them: an SDK that reads them once a minute. */
-export function readMetrics(): void {
+/**
+ * Metrics as an application has them: an SDK that reads them once a minute.
+ *
+ * @param producers what counts by itself; everything else is recorded with the SDK's instruments
+ */
+export function readMetrics(metricProducers: MetricProducer[] = []): void {
   const exporter = {
     export: (_metrics, done) => done(SUCCESS),
     forceFlush: async () => {},
     shutdown: async () => {},
   } satisfies PushMetricExporter
   metrics.setGlobalMeterProvider(
-    new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter })] }),
+    new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter, metricProducers })] }),
   )
 }
 

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { createMesh, type Mesh } from '../../src/index.ts'
+import { metricProducer } from '../../src/telemetry.ts'
 import { meshEnvironment, tlsOptions } from '../certificates.ts'
 import type { UpstreamSettings } from '../messages.ts'
 import { applicationOf, KEEP_ALIVE_MS } from './application.ts'
@@ -31,7 +32,7 @@ export async function listenMesh(settings: UpstreamSettings, tally: Tally): Prom
 /** With everything that is on by default, and metrics that an SDK reads. */
 export async function servingMesh({ certificates }: UpstreamSettings): Promise<Mesh> {
   const { readMetrics } = await import('../caller/telemetry.ts')
-  readMetrics()
+  readMetrics([metricProducer()])
   const env = certificates === undefined ? {} : meshEnvironment(certificates, 'orders')
   const mesh = createMesh({ service: 'orders', env })
   await mesh.start()

@@ -2,7 +2,7 @@ import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/ap
 import type { Endpoint, EndpointState } from '../core/endpoint.ts'
 import type { EventMap, Events } from '../core/events.ts'
 import type { ServiceState } from '../core/service.ts'
-import { OVERFLOW } from './labels.ts'
+import { OVERFLOW } from './duration.ts'
 import { Observables } from './observables.ts'
 import { Tally } from './tally.ts'
 

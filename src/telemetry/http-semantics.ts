@@ -107,21 +107,19 @@ export const HTTP: Semantics = {
     setError(span, outcome, 500)
   },
 
-  recordRequest({ server: { histogram, labels } }, call, outcome, status, durationMs) {
-    const method = knownMethod(call.method)
+  recordRequest({ server }, { method: said, pattern }, outcome, status, durationMs) {
+    const method = knownMethod(said)
     const error = errorType(outcome, 500)
-    const key = `${method} ${call.pattern} ${status} ${error}`
-    histogram.record(
-      durationMs / 1000,
-      labels.get(key) ??
-        labels.add(key, {
-          [METHOD]: method,
-          [URL_SCHEME]: 'http',
-          ...(call.pattern !== undefined && { [ROUTE]: call.pattern }),
-          ...(status !== undefined && { [STATUS]: status }),
-          ...(error !== undefined && { [ERROR_TYPE]: error }),
-        }),
-    )
+    const series =
+      server.find(pattern, method, status, error) ??
+      server.add(pattern, method, status, error, {
+        [METHOD]: method,
+        [URL_SCHEME]: 'http',
+        ...(pattern !== undefined && { [ROUTE]: pattern }),
+        ...(status !== undefined && { [STATUS]: status }),
+        ...(error !== undefined && { [ERROR_TYPE]: error }),
+      })
+    series.record(durationMs)
   },
 
   answered: ({ code, error }, head) => code ?? (error === undefined ? head : CODES[error.code].http),

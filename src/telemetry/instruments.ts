@@ -1,18 +1,12 @@
-import type { Histogram, Meter } from '@opentelemetry/api'
-import { Labels } from './labels.ts'
+import type { Attributes, Meter } from '@opentelemetry/api'
+import { Duration } from './duration.ts'
 import { activeMeter } from './otel.ts'
+import { BOUNDS, OwnSeries, SdkSeries, type Series } from './series.ts'
 
-/** The bounds that the HTTP and the RPC conventions advise, in seconds. */
-const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
-
-export interface Duration {
-  readonly histogram: Histogram
-  readonly labels: Labels
-}
-
-/** The histograms of the meter provider that is registered now. */
+/** The histograms of this process. */
 export interface Instruments {
-  readonly meter: Meter
+  /** Undefined: no meter provider is registered, only a metric producer collects. */
+  readonly meter: Meter | undefined
   /** What the application asked for, waits and retries included. */
   readonly call: Duration
   /** One per attempt over HTTP, as the convention wants it. */
@@ -24,28 +18,45 @@ export interface Instruments {
 }
 
 let current: Instruments | undefined
+let own: Omit<Instruments, 'meter'> | undefined
 
 /**
- * Undefined while no meter provider is registered: then nothing is measured at all, because recording costs about a
- * microsecond where somebody reads. Asked per call, as the provider may come late.
+ * Undefined while nobody collects: no meter provider is registered and no metric producer was made. Then nothing is
+ * measured at all. Asked per call, as either may come late.
  */
 export function activeInstruments(): Instruments | undefined {
   const meter = activeMeter()
-  if (meter !== current?.meter) current = meter === undefined ? undefined : create(meter)
+  if (meter === current?.meter) return current
+  if (own !== undefined) current = { ...own, meter }
+  else current = meter === undefined ? undefined : { ...throughSdk(meter), meter }
   return current
 }
 
-function create(meter: Meter): Instruments {
-  const duration = (name: string, description: string): Duration => ({
-    histogram: meter.createHistogram(name, {
-      description,
-      unit: 's',
-      advice: { explicitBucketBoundaries: BOUNDS },
-    }),
-    labels: new Labels(),
+/**
+ * From now on durations are counted by the mesh itself and recorded with no meter: each would otherwise be collected
+ * twice. The same instruments however often it is called.
+ */
+export function ownInstruments(): Omit<Instruments, 'meter'> {
+  if (own === undefined) {
+    own = create(() => (attributes) => new OwnSeries(attributes))
+    current = { ...own, meter: activeMeter() }
+  }
+  return own
+}
+
+const throughSdk = (meter: Meter): Omit<Instruments, 'meter'> =>
+  create((name, description) => {
+    const advice = { explicitBucketBoundaries: [...BOUNDS] }
+    const histogram = meter.createHistogram(name, { description, unit: 's', advice })
+    return (attributes) => new SdkSeries(histogram, attributes)
   })
+
+type Maker = (name: string, description: string) => (attributes: Attributes) => Series
+
+function create(maker: Maker): Omit<Instruments, 'meter'> {
+  const duration = (name: string, description: string): Duration =>
+    new Duration(name, description, maker(name, description))
   return {
-    meter,
     call: duration('tulle.client.call.duration', 'Duration of logical calls, waits and retries included.'),
     client: duration('http.client.request.duration', 'Duration of HTTP client requests.'),
     server: duration('http.server.request.duration', 'Duration of HTTP server requests.'),

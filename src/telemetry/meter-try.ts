@@ -4,6 +4,7 @@ import type { LayerModule, NoParams } from '../core/module.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Clock } from '../core/ports.ts'
 import { countsOf, type EndpointCounts } from './counts.ts'
+import { type Duration, verdictKey } from './duration.ts'
 import {
   ERROR_TYPE,
   errorType,
@@ -13,13 +14,13 @@ import {
   SERVER_PORT,
   STATUS,
 } from './http-semantics.ts'
-import { activeInstruments, type Duration } from './instruments.ts'
+import { activeInstruments } from './instruments.ts'
 import { semanticsOf } from './semantics.ts'
 import { Watch } from './watch.ts'
 
 /**
  * Counts attempts per endpoint and measures each over HTTP as `http.client.request.duration`. Where an instrumentation
- * of undici is at work, that histogram is its business. Without a meter provider the layer does nothing.
+ * of undici is at work, that histogram is its business. Where nobody collects the layer does nothing.
  */
 export const meterTry: LayerModule<NoParams, AttemptLayer> = {
   role: 'meter-try',
@@ -62,23 +63,23 @@ class MeteredAttempt extends Watch {
     if (this.#duration !== undefined) this.#record(this.#duration, outcome)
   }
 
-  #record({ histogram, labels }: Duration, outcome: Outcome): void {
+  #record(duration: Duration, outcome: Outcome): void {
     const { call, endpoint, startedMs } = this.#attempt
     const { service } = call.target
     const method = knownMethod(call.method)
+    const port = endpoint?.port
     const status = outcome.code ?? this.status
     const error = errorType(outcome, 400)
-    const key = `${service} ${endpoint?.port} ${method} ${status} ${error}`
-    histogram.record(
-      (this.#clock.now() - startedMs) / 1000,
-      labels.get(key) ??
-        labels.add(key, {
-          [METHOD]: method,
-          [SERVER_ADDRESS]: service,
-          ...(endpoint !== undefined && { [SERVER_PORT]: endpoint.port }),
-          ...(status !== undefined && { [STATUS]: status }),
-          ...(error !== undefined && { [ERROR_TYPE]: error }),
-        }),
-    )
+    const verdict = verdictKey(status, error)
+    const series =
+      duration.find(service, port, method, verdict) ??
+      duration.add(service, port, method, verdict, {
+        [METHOD]: method,
+        [SERVER_ADDRESS]: service,
+        ...(port !== undefined && { [SERVER_PORT]: port }),
+        ...(status !== undefined && { [STATUS]: status }),
+        ...(error !== undefined && { [ERROR_TYPE]: error }),
+      })
+    series.record(this.#clock.now() - startedMs)
   }
 }

@@ -23,8 +23,8 @@ export const meter: LayerModule<NoParams, CallLayer> = {
     counts.watch(service)
     return (next) => (call, observer) => {
       const instruments = activeInstruments()
-      if (instruments !== undefined) counts.attach(instruments.meter)
-      else if (!events.wants('call')) return next(call, observer)
+      if (instruments?.meter !== undefined) counts.attach(instruments.meter)
+      if (instruments === undefined && !events.wants('call')) return next(call, observer)
       return next(call, new MeteredCall(call, observer, clock, events, instruments))
     }
   },
@@ -80,19 +80,16 @@ class MeteredCall extends Watch {
 }
 
 function record({ call: duration }: Instruments, call: Call<unknown>, outcome: Outcome, ms: number): void {
-  const { labels, histogram } = duration
   const error = semanticsOf(call).callError(outcome)
   const { service } = call.target
   const route = call.route.name
-  const key = `${service} ${route} ${outcome.class} ${error}`
-  histogram.record(
-    ms / 1000,
-    labels.get(key) ??
-      labels.add(key, {
-        'tulle.service': service,
-        'tulle.route': route,
-        outcome: outcome.class,
-        ...(error !== undefined && { [ERROR_TYPE]: error }),
-      }),
-  )
+  const series =
+    duration.find(service, route, outcome.class, error) ??
+    duration.add(service, route, outcome.class, error, {
+      'tulle.service': service,
+      'tulle.route': route,
+      outcome: outcome.class,
+      ...(error !== undefined && { [ERROR_TYPE]: error }),
+    })
+  series.record(ms)
 }

@@ -10,7 +10,7 @@ import {
 } from '@opentelemetry/api'
 
 /** What our spans and instruments are filed under. */
-const SCOPE = 'tulle'
+export const SCOPE = 'tulle'
 
 /** What a proxy hands out while no SDK is registered; one object per copy of the API. */
 const NO_TRACING = new ProxyTracerProvider().getDelegate()

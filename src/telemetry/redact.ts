@@ -10,12 +10,15 @@ const SECRET = new Set([
   'x-amz-security-token',
 ])
 const REDACTED = 'REDACTED'
+/** What a URL has that has a user name, a fragment, an escape or one of those names; most have nothing of it. */
+const SUSPECT = /[#@%]|sig|awsaccesskeyid|x-amz-|x-goog-/i
 
 /**
  * A URL as a span may show it: user name and password, and the values of signing parameters, replaced. Everything
  * else, escapes included, stays as it was written; the fragment is never sent, so it is not shown.
  */
 export function redactUrl(url: string): string {
+  if (!SUSPECT.test(url)) return url
   const hash = url.indexOf('#')
   const whole = hash === -1 ? url : url.slice(0, hash)
   const query = whole.indexOf('?')

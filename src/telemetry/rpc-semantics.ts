@@ -10,6 +10,7 @@ import type { Call } from '../core/call.ts'
 import { CODES } from '../core/codes.ts'
 import { type GrpcStatus, grpcCode, grpcStatus } from '../core/grpc-status.ts'
 import type { Outcome } from '../core/outcome.ts'
+import { verdictKey } from './duration.ts'
 import { ERROR_TYPE, PEER_ADDRESS, PEER_PORT, SERVER_ADDRESS, SERVER_PORT } from './http-semantics.ts'
 import type { Instruments } from './instruments.ts'
 import type { Semantics } from './semantics.ts'
@@ -101,22 +102,20 @@ export const RPC: Semantics = {
   callError: (outcome) => outcome.error?.code ?? rpcError(outcome, rpcStatus(outcome), 'server'),
 
   recordCall({ rpcClient }: Instruments, call, outcome, durationMs) {
-    const { labels, histogram } = rpcClient
     const status = rpcStatus(outcome)
     const error = rpcError(outcome, status, 'client')
     const { service } = call.target
     const port = call.endpoint?.port
-    const key = `${service} ${port} ${call.path} ${status} ${error}`
-    histogram.record(
-      durationMs / 1000,
-      labels.get(key) ??
-        labels.add(key, {
-          ...identity(call),
-          ...(port !== undefined && { [SERVER_PORT]: port }),
-          [RPC_STATUS]: status,
-          ...(error !== undefined && { [ERROR_TYPE]: error }),
-        }),
-    )
+    const verdict = verdictKey(status, error)
+    const series =
+      rpcClient.find(service, port, call.path, verdict) ??
+      rpcClient.add(service, port, call.path, verdict, {
+        ...identity(call),
+        ...(port !== undefined && { [SERVER_PORT]: port }),
+        [RPC_STATUS]: status,
+        ...(error !== undefined && { [ERROR_TYPE]: error }),
+      })
+    series.record(durationMs)
   },
 
   attempts: () => undefined,
@@ -134,20 +133,18 @@ export const RPC: Semantics = {
   describeRequest: (span, _call, outcome) => describe(span, outcome, 'server'),
 
   recordRequest({ rpcServer }, call, outcome, _status, durationMs) {
-    const { labels, histogram } = rpcServer
     const status = rpcStatus(outcome)
     const error = rpcError(outcome, status, 'server')
-    const key = `${call.path} ${status} ${error}`
-    histogram.record(
-      durationMs / 1000,
-      labels.get(key) ??
-        labels.add(key, {
-          [SYSTEM]: 'grpc',
-          [RPC_METHOD]: rpcMethod(call),
-          [RPC_STATUS]: status,
-          ...(error !== undefined && { [ERROR_TYPE]: error }),
-        }),
-    )
+    const { path } = call
+    const series =
+      rpcServer.find(path, status, error, undefined) ??
+      rpcServer.add(path, status, error, undefined, {
+        [SYSTEM]: 'grpc',
+        [RPC_METHOD]: rpcMethod(call),
+        [RPC_STATUS]: status,
+        ...(error !== undefined && { [ERROR_TYPE]: error }),
+      })
+    series.record(durationMs)
   },
 
   answered: (outcome) => grpcCode(rpcStatus(outcome)),

@@ -1,8 +1,9 @@
 import type { Context, Span, Tracer } from '@opentelemetry/api'
 import type { Call } from '../core/call.ts'
 import type { Outcome } from '../core/outcome.ts'
+import type { Duration } from './duration.ts'
 import { HTTP } from './http-semantics.ts'
-import type { Duration, Instruments } from './instruments.ts'
+import type { Instruments } from './instruments.ts'
 import { RPC } from './rpc-semantics.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { BatchObservableResult, Observable } from '@opentelemetry/api'
-import { OVERFLOW } from './labels.ts'
+import { OVERFLOW } from './duration.ts'
 
 /** Values told apart; what strangers choose must not become memory. */
 const MAX_VALUES = 100

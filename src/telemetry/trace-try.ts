@@ -5,6 +5,7 @@ import type { LayerModule, NoParams } from '../core/module.ts'
 import type { Clock } from '../core/ports.ts'
 import { AttemptEvent } from './attempt-event.ts'
 import { AttemptSpan, openAttempt } from './attempt-span.ts'
+import { withSpan } from './call-context.ts'
 import { parentOf } from './context.ts'
 import { activeTracer } from './otel.ts'
 import { forward, inject, tracedByOthers } from './propagate.ts'
@@ -44,8 +45,10 @@ const spans =
     if (others) return context.with(parent, next, undefined, attempt, observer)
     let span: Span | undefined
     try {
-      span = openAttempt(tracer, attempt, parent)
-      inject(trace.setSpan(parent, span), call.ambient, attempt.outbox)
+      // Whether a call is recorded is decided once, at its own span: its attempts carry that on and ask no sampler.
+      const recorded = call.span === undefined || trace.getSpan(parent)?.isRecording() === true
+      if (recorded) span = openAttempt(tracer, attempt, parent)
+      inject(span === undefined ? parent : withSpan(parent, span), call.ambient, attempt.outbox)
     } catch (error) {
       processorFailed(error)
     }

@@ -1,8 +1,9 @@
-import { type Context, trace as otel, type Span } from '@opentelemetry/api'
+import type { Context, Span } from '@opentelemetry/api'
 import type { Call } from '../core/call.ts'
 import type { CallLayer, Observer } from '../core/hop.ts'
 import type { LayerModule, NoParams } from '../core/module.ts'
 import type { Outcome } from '../core/outcome.ts'
+import { withSpan } from './call-context.ts'
 import { parentOf } from './context.ts'
 import { activeTracer } from './otel.ts'
 import { semanticsOf } from './semantics.ts'
@@ -27,7 +28,7 @@ function open(call: Call<unknown>): Span | undefined {
   if (tracer === undefined) return undefined
   const parent: Context = parentOf(call.ambient)
   const span = semanticsOf(call).openCall(tracer, call, parent)
-  call.span = otel.setSpan(parent, span)
+  call.span = withSpan(parent, span)
   if (!span.isRecording()) return undefined
   span.setAttribute('tulle.service', call.target.service)
   span.setAttribute('tulle.route', call.route.name)
