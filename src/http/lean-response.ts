@@ -127,14 +127,18 @@ function adopt(): void {
   Object.defineProperty(ours, 'constructor', { value: Response })
   for (const [name, theirs] of Object.entries(Object.getOwnPropertyDescriptors(Response.prototype))) {
     if (name === 'constructor') continue
-    const { enumerable = false, value } = theirs
+    const { enumerable = false } = theirs
     if (Object.hasOwn(ours, name)) Object.defineProperty(ours, name, { enumerable })
-    else if (typeof value === 'function')
-      Object.defineProperty(ours, name, { ...theirs, value: borrowed(value) })
+    else if (LATER.has(name)) Object.defineProperty(ours, name, { ...theirs, value: borrowed(theirs.value) })
   }
 }
 
-/** What only later versions of Node.js have (`textStream`, since 26) is asked of a real `Response`. */
+/**
+ * What only later versions of Node.js have is asked of a real `Response`: `textStream`, since 26. Not whatever is found
+ * there: what a program has added to the prototype itself is to see this answer.
+ */
+const LATER: ReadonlySet<string> = new Set(['textStream'])
+
 function borrowed(method: (...given: unknown[]) => unknown) {
   return function (this: LeanResponse, ...given: unknown[]): unknown {
     return method.apply(LeanResponse.realOf(this), given)
