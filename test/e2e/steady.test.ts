@@ -9,7 +9,7 @@ const WARM = 200_000
 const EVERY = 50_000
 const CALLERS = 32
 /** Bytes that a call may leave behind: the smallest thing there is, one reference, takes eight. */
-const BYTES_PER_CALL = 1
+const BYTES_PER_CALL = 2
 /** Of code, which is compiled anew where the calls turn out to be others than expected. */
 const CODE_BYTES_PER_CALL = 4
 /** Two services in plaintext and one with mutual TLS, a connection for every caller each, and as many that just broke. */

@@ -26,8 +26,8 @@ export function growth(looks: readonly Look[], held: (look: Look) => number): nu
   return product / mean((look) => (look.calls - calls) ** 2)
 }
 
-/** A file that is being read comes and goes by itself. */
-const PASSING = /^FSReq/
+/** A file that is being read, and what is to be done in this turn of the loop: they come and go by themselves. */
+const PASSING = /^FSReq|^Immediate$/
 
 /**
  * Of what there is more than before: sockets, timers, servers, and listeners on the process.
