@@ -17,19 +17,20 @@ const SOCKETS = 4 * CALLERS
 const CLOSE_MS = 10_000
 const LINGER_MS = 5_000
 
-/** What may come of a call, by the path it asks for; and of all that the caller leaves, that. */
+/** What may come of a call, by the path it asks for; where the caller leaves, anything. */
 const EXPECTED: readonly RegExp[] = [
-  /^\w+ \/items 200 (1024|unread)$/,
-  /^\w+ \/flaky (200 1024|503 7|200 unread|503 unread)$/,
-  /^\w+ \/missing 404 (12|unread)$/,
-  /^fetch \/zipped 200 (1024|unread)$/,
+  /^\w+ \/items 200 1024$/,
+  /^\w+ \/flaky (200 1024|503 7)$/,
+  /^\w+ \/missing 404 12$/,
+  /^fetch \/zipped 200 1024$/,
   /^dispatch \/zipped 200 \d+$/,
-  /^fetch \/moved 200 (1024|unread)$/,
+  /^fetch \/moved 200 1024$/,
   /^dispatch \/moved 302 0$/,
-  /^\w+ \/long 200 (200000|unread)$/,
+  /^\w+ \/long 200 200000$/,
   /^\w+ \/reset TULLE_RESET$/,
-  /^\w+ \/never (TULLE_DEADLINE|504 \d+)$/,
+  /^\w+ \/never (TULLE_\w+|504 \d+)$/,
   /^\w+ \/nobody TULLE_UNKNOWN_SERVICE$/,
+  /^fetch \/\w+ \d+ unread$/,
   /, leaving$/,
 ]
 
