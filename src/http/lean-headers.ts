@@ -44,6 +44,7 @@ export interface LeanRequestHeaders {
 /**
  * Headers as fetch sends them: the caller's in their order and spelling, the type of the body, then what fetch adds.
  * Only what needs no second thought: strings without white space at their ends, no name twice, nothing odd.
+ * A `Headers` is not: fetch sends its names as they were spelt and in the order they were set, and shows neither.
  */
 export class LeanHeaders {
   /** Before and after the length of the body. */

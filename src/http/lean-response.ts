@@ -22,6 +22,11 @@ class LeanResponse {
     markAsUncloneable?.(this)
   }
 
+  /** A real one around the same bytes. */
+  static realOf(response: LeanResponse): Response {
+    return response.#body.real
+  }
+
   get type(): string {
     return 'basic'
   }
@@ -120,10 +125,24 @@ function adopt(): void {
   const ours: object = LeanResponse.prototype
   Object.setPrototypeOf(ours, Response.prototype)
   Object.defineProperty(ours, 'constructor', { value: Response })
-  for (const [name, { enumerable = false }] of Object.entries(
-    Object.getOwnPropertyDescriptors(Response.prototype),
-  ))
-    if (name !== 'constructor' && Object.hasOwn(ours, name)) Object.defineProperty(ours, name, { enumerable })
+  for (const [name, theirs] of Object.entries(Object.getOwnPropertyDescriptors(Response.prototype))) {
+    if (name === 'constructor') continue
+    const { enumerable = false } = theirs
+    if (Object.hasOwn(ours, name)) Object.defineProperty(ours, name, { enumerable })
+    else if (LATER.has(name)) Object.defineProperty(ours, name, { ...theirs, value: borrowed(theirs.value) })
+  }
+}
+
+/**
+ * What only later versions of Node.js have is asked of a real `Response`: `textStream`, since 26. Not whatever is found
+ * there: what a program has added to the prototype itself is to see this answer.
+ */
+const LATER: ReadonlySet<string> = new Set(['textStream'])
+
+function borrowed(method: (...given: unknown[]) => unknown) {
+  return function (this: LeanResponse, ...given: unknown[]): unknown {
+    return method.apply(LeanResponse.realOf(this), given)
+  }
 }
 
 const decoder = new TextDecoder()

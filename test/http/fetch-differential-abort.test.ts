@@ -32,7 +32,17 @@ describe('mesh.fetch and the built-in fetch, aborted', () => {
           : [waiting]
       if (abort === 'after the head')
         given.push(JSON_ANSWER, answers['no content'] as Answer, answers['a long body'] as Answer)
-      const some: readonly Reading[] = ['text', 'json', 'blob', 'bytes', 'stream', 'clone', 'wrap', 'iterate']
+      const some: readonly Reading[] = [
+        'text',
+        'json',
+        'blob',
+        'bytes',
+        'stream',
+        'clone',
+        'wrap',
+        'iterate',
+        'textStream',
+      ]
       for (const answer of given)
         for (const reading of some)
           for (const peek of [true, false]) await compared.same({ answer, abort, reading, peek })

@@ -147,6 +147,34 @@ describe('mesh.fetch and the built-in fetch', () => {
     assert.equal(actual, expected)
   })
 
+  test('decode the same, whatever the coding', async () => {
+    const answers = ['x-gzip', 'br', 'deflate', 'raw-deflate', 'gzip-br', 'half-gzip'] as const
+    for (const how of answers)
+      for (const reading of ['text', 'json', 'bytes', 'stream', 'clone', 'cancel'] as const)
+        for (const times of [1, 100_000])
+          await compared.same({ answer: { body: '{"a":"é"}', times, how }, reading })
+  })
+
+  test('reject the same where the connection breaks before the head', async () => {
+    for (const init of ['no options', 'a post of text', 'bytes', 'a stream', 'a head', 'redirect: error'])
+      await compared.same({ answer: { how: 'reset' }, init: inits[init] as () => any })
+    await compared.same({ answer: { how: 'reset' }, input: 'Request' })
+    await compared.same({ answer: to(302, { how: 'reset' }) })
+  })
+
+  test('reject the same where nobody listens', async () => {
+    const others = await Comparison.open()
+    await Promise.all([others.bare.server.close(), others.mesh.server.close()])
+    try {
+      for (const init of ['no options', 'a post of text', 'a stream', 'a form'])
+        await others.same({ answer: JSON_ANSWER, init: inits[init] as () => any })
+      await others.same({ answer: JSON_ANSWER, input: 'Request', abort: 'before' })
+      others.check()
+    } finally {
+      await others.close()
+    }
+  })
+
   test('use as many connections, one call after the other', async () => {
     const others = await Comparison.open()
     try {
@@ -165,7 +193,8 @@ describe('mesh.fetch and the built-in fetch', () => {
     }
   })
 
-  test('were compared in several hundred cases', () => {
-    assert.ok(compared.cases > 300, `${compared.cases}`)
+  test('were compared in several hundred cases', (t) => {
+    t.diagnostic(`${compared.cases} requests through both`)
+    assert.ok(compared.cases > 600, `${compared.cases}`)
   })
 })

@@ -4,6 +4,26 @@ import fc from 'fast-check'
 import { responseOf } from '../../src/http/lean-response.ts'
 import { ScriptedAnswer } from '../kit/lean.ts'
 
+// As a later Node.js has it, before the first answer is made: like all methods it refuses strangers.
+if (!('textStream' in Response.prototype))
+  Object.defineProperty(Response.prototype, 'textStream', {
+    configurable: true,
+    writable: true,
+    enumerable: true,
+    value(this: Response): unknown {
+      const used = Object.getOwnPropertyDescriptor(Response.prototype, 'bodyUsed')?.get?.call(this)
+      if (used === true) throw new TypeError('Body is unusable')
+      return this.body?.pipeThrough(new TextDecoderStream() as never)
+    },
+  })
+// As a program may add it for itself.
+Object.defineProperty(Response.prototype, 'outcome', {
+  configurable: true,
+  value(this: Response): Promise<string> {
+    return this.text().then((text) => `${this.status} ${text}`)
+  },
+})
+
 function complete(bytes: Uint8Array, ...headers: string[]): Response {
   const scripted = new ScriptedAnswer()
   scripted.head(200, ...headers)
@@ -33,7 +53,25 @@ test('it is an instance of Response, and passes for one', async () => {
 
 test('every member a Response has, it has of its own', () => {
   const own = Object.getOwnPropertyNames(Object.getPrototypeOf(complete(new Uint8Array())))
-  assert.deepEqual(own.sort(), Object.getOwnPropertyNames(Response.prototype).sort())
+  const theirs = Object.getOwnPropertyNames(Response.prototype).filter((name) => name !== 'outcome')
+  assert.deepEqual(own.sort(), theirs.sort())
+})
+
+test('what only a later Node.js can, it can too, of the same body', async () => {
+  const res = complete(Buffer.from('é')) as Response & { textStream(): AsyncIterable<string> }
+  let all = ''
+  for await (const text of res.textStream()) all += text
+  assert.equal(all, 'é')
+  assert.equal(res.bodyUsed, true)
+  assert.throws(() => res.textStream(), TypeError)
+})
+
+test('what a program has added to every Response sees the answer as it is', async () => {
+  const scripted = new ScriptedAnswer()
+  scripted.head(503)
+  scripted.end()
+  const res = responseOf(scripted.answer) as Response & { outcome(): Promise<string> }
+  assert.equal(await res.outcome(), '503 ')
 })
 
 test('a method taken from Response.prototype refuses it instead of telling something wrong', async () => {

@@ -11,6 +11,7 @@ export const READINGS: readonly Reading[] = [
   'formData',
   'stream',
   'byob',
+  'textStream',
   'iterate',
   'clone',
   'wrap',

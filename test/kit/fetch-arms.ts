@@ -1,9 +1,18 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { Agent, buildConnector } from 'undici'
 import { createFetch } from '../../src/http/fetch.ts'
 import { Harness } from './http-harness.ts'
+
+const CODINGS = {
+  gzip: ['gzip', gzipSync],
+  'x-gzip': ['x-gzip', gzipSync],
+  br: ['br', brotliCompressSync],
+  deflate: ['Deflate', deflateSync],
+  'raw-deflate': ['deflate', deflateRawSync],
+  'gzip-br': ['gzip, br', (bytes: Buffer) => brotliCompressSync(gzipSync(bytes))],
+} as const
 
 /** What the server is told to answer, in the query of the URL. */
 export interface Answer {
@@ -13,17 +22,18 @@ export interface Answer {
   readonly body?: string
   /** How many times the body, in place of once. */
   readonly times?: number
-  /** How the body comes: with its length, in chunks, compressed, half of it and then nothing, or cut. */
+  /** How the body comes: with its length, in chunks, compressed, half of it and then nothing, cut, or not even a head. */
   readonly how?:
     | 'length'
     | 'chunks'
-    | 'gzip'
+    | keyof typeof CODINGS
+    | 'half-gzip'
     | 'not-gzip'
     | 'unknown-coding'
     | 'half'
     | 'cut'
-    | 'silent'
     | 'no-head'
+    | 'reset'
   /** Where it redirects to, and what is answered there. */
   readonly location?: string
 }
@@ -103,6 +113,7 @@ export class TellingServer {
 function send(answer: Answer, res: ServerResponse): void {
   const { status = 200, statusText, headers = [], body = '', times = 1, how = 'length', location } = answer
   if (how === 'no-head') return
+  if (how === 'reset') return void res.destroy()
   res.sendDate = false
   res.statusCode = status
   if (statusText !== undefined) res.statusMessage = statusText
@@ -111,8 +122,13 @@ function send(answer: Answer, res: ServerResponse): void {
   for (const [name, values] of flat) res.setHeader(name, values)
   if (location !== undefined) res.setHeader('location', location)
   const bytes = Buffer.from(body.repeat(times))
-  if (how === 'gzip') res.setHeader('content-encoding', 'gzip').end(gzipSync(bytes))
-  else if (how === 'not-gzip') res.setHeader('content-encoding', 'gzip').end(bytes)
+  if (how in CODINGS) {
+    const [coding, encode] = CODINGS[how as keyof typeof CODINGS]
+    res.setHeader('content-encoding', coding).end(encode(bytes))
+  } else if (how === 'half-gzip') {
+    const encoded = gzipSync(bytes)
+    res.setHeader('content-encoding', 'gzip').end(encoded.subarray(0, encoded.length / 2))
+  } else if (how === 'not-gzip') res.setHeader('content-encoding', 'gzip').end(bytes)
   else if (how === 'unknown-coding') res.setHeader('content-encoding', 'x-nothing').end(bytes)
   else if (how === 'chunks') {
     res.write(bytes.subarray(0, bytes.length / 2))

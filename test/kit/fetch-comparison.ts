@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import { type Arm, bareArm, meshArm } from './fetch-arms.ts'
 import { type Case, observe } from './fetch-observation.ts'
+import { watchProcess } from './invariants.ts'
 
 const HANGS_MS = 2000
 /** undici 6 gives the bytes of a body away with the first request, and then fails to send them again. */
@@ -17,6 +18,7 @@ export class Comparison {
   readonly #differing: string[] = []
   readonly bare: Arm
   readonly mesh: Arm
+  readonly #unhandled = watchProcess()
 
   static async open(): Promise<Comparison> {
     return new Comparison(await bareArm(), await meshArm())
@@ -45,6 +47,7 @@ export class Comparison {
   }
 
   async close(): Promise<void> {
+    assert.deepEqual(this.#unhandled(), [])
     await this.bare.close()
     await this.mesh.close()
   }

@@ -156,6 +156,7 @@ async function afterwards(res: Response, describe: (error: unknown) => unknown):
   after.printed = inspect(res, { colors: false }).replace(/state: '\w+'/, 'state')
   after.cloned = thrownBy(() => res.clone())
   if (!res.bodyUsed) return after
+  after.textStream = thrownBy(() => (res as any).textStream?.())
   for (const again of ['text', 'json', 'blob', 'bytes', 'arrayBuffer', 'formData'] as const) {
     try {
       after[again] = await (res as any)[again]()

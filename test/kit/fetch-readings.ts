@@ -10,6 +10,7 @@ export type Reading =
   | 'formData'
   | 'stream'
   | 'byob'
+  | 'textStream'
   | 'iterate'
   | 'clone'
   | 'wrap'
@@ -65,6 +66,15 @@ export const readings: Readonly<Record<Reading, (res: Response) => Promise<unkno
       all += Buffer.from(value ?? []).toString('latin1')
       if (done) return all
     }
+  },
+  // Since Node.js 26; before it, what is not read at all ends at another time in each arm.
+  textStream: async (res) => {
+    const stream = (res as any).textStream?.()
+    if (stream === undefined) return res.text()
+    const during = [res.bodyUsed, stream.locked]
+    let all = ''
+    for await (const text of stream) all += text
+    return [during, all]
   },
   iterate: async (res) => {
     let all = ''
