@@ -52,15 +52,24 @@ export class Deadlines {
     this.#ringsAtMs = Number.POSITIVE_INFINITY
     const nowMs = this.#clock.now()
     let nextMs = Number.POSITIVE_INFINITY
+    const failed: unknown[] = []
     for (const due of this.#all.all()) {
       if (due.atMs > nowMs) nextMs = Math.min(nextMs, due.atMs)
       // One of those before it may have ended this one.
-      else if (due.listed) {
-        this.#all.delete(due)
-        due.who.overdue()
-      }
+      else if (due.listed) this.#expire(due, failed)
     }
     if (nextMs < this.#ringsAtMs) this.#set(nextMs)
+    if (failed.length > 0) throw failed.length === 1 ? failed[0] : new AggregateError(failed)
+  }
+
+  /** What one of them throws must not keep the others waiting: thrown when all were told, as from its own timer. */
+  #expire(due: Due, failed: unknown[]): void {
+    this.#all.delete(due)
+    try {
+      due.who.overdue()
+    } catch (error) {
+      failed.push(error)
+    }
   }
 }
 

@@ -71,6 +71,24 @@ test('one that is told may end the others and begin new ones', () => {
   assert.deepEqual(told, ['first', 'third'])
 })
 
+test('one that throws keeps none of the others waiting', () => {
+  const clock = new ManualClock()
+  const deadlines = new Deadlines(clock)
+  const told: string[] = []
+  const at = clock.now()
+  deadlines.add(at + 10, {
+    overdue: () => {
+      throw new Error('an abort listener of the application')
+    },
+  })
+  deadlines.add(at + 10, { overdue: () => told.push('second') })
+  deadlines.add(at + 20, { overdue: () => told.push('third') })
+  assert.throws(() => clock.advance(10), /an abort listener/)
+  assert.deepEqual(told, ['second'])
+  clock.advance(10)
+  assert.deepEqual(told, ['second', 'third'])
+})
+
 test('a deadline beyond the longest timer is waited for in more than one', () => {
   const clock = new ManualClock()
   const deadlines = new Deadlines(clock)
