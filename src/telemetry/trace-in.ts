@@ -1,10 +1,10 @@
-import { context as otel, type Span, SpanKind, trace } from '@opentelemetry/api'
+import { ROOT_CONTEXT, type Span, SpanKind, trace } from '@opentelemetry/api'
 import type { Call } from '../core/call.ts'
 import type { CallLayer, Observer } from '../core/hop.ts'
 import type { LayerModule, NoParams } from '../core/module.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { parentOf, traceContextOf } from './context.ts'
-import { activeTracer } from './otel.ts'
+import { activeContext, activeTracer } from './otel.ts'
 import { semanticsOf } from './semantics.ts'
 import { opened, SpanObserver } from './span-observer.ts'
 
@@ -23,7 +23,7 @@ export const traceIn: LayerModule<NoParams, CallLayer> = {
 function open(call: Call<unknown>): Span | undefined {
   const tracer = activeTracer()
   if (tracer === undefined) return undefined
-  const active = otel.active()
+  const active = activeContext() ?? ROOT_CONTEXT
   const theirs = spanOfOthers(call)
   if (theirs !== undefined) {
     call.setAmbient?.({ ...call.ambient, context: active, trace: traceContextOf(theirs.spanContext()) })
@@ -43,7 +43,8 @@ function open(call: Call<unknown>): Span | undefined {
  * parent. A span that is not recorded tells no kind and gets the benefit of the doubt.
  */
 export function spanOfOthers(call: Call<unknown>): Span | undefined {
-  const span = trace.getSpan(otel.active())
+  const active = activeContext()
+  const span = active && trace.getSpan(active)
   if (span === undefined) return undefined
   const { isRemote, traceId } = span.spanContext()
   if (isRemote === true) return undefined
