@@ -173,6 +173,8 @@ test('a restart with the plane down goes on with what is kept, and says how old 
   assert.match(health.problem ?? '', /no news about trust/)
   await stage.pass(10 * HOUR, HOUR)
   assert.equal(stage.plane.asked.length, asked, 'half of its life is not over')
+  // In strides: from timer to timer every try to hear of trust is a step, and there are hundreds in the hours that are left.
+  await stage.pass(3.5 * HOUR, HOUR / 2)
   await untilAsked(asked + 1)
 })
 
