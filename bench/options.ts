@@ -39,7 +39,7 @@ export interface Options {
 const FULL: Pace = {
   warmupMs: 2500,
   warmupCalls: 15_000,
-  warmupMostMs: 6000,
+  warmupMostMs: 4500,
   settleMs: 60,
   turns: 2,
   windows: 2,
@@ -51,7 +51,7 @@ const FULL: Pace = {
  * A call of gRPC allocates so much that collections fall into some windows and not into others, unless a window has many.
  * It has few arms, so there is time for that.
  */
-const LONGER: Partial<Record<Group, number>> = { grpc: 3 }
+const LONGER: Partial<Record<Group, number>> = { grpc: 2 }
 
 /** How long the windows of a group are. */
 export const paceOf = (group: Group, pace: Pace): Pace => ({
