@@ -55,7 +55,23 @@ function writeSpan(context: Context, outbox: Outbox): void {
   if (span !== undefined && trace.isSpanContextValid(span)) write(traceContextOf(span), outbox)
 }
 
-let propagator: unknown
+const W3C: ReadonlySet<string> = new Set([TRACEPARENT, TRACESTATE, BAGGAGE])
+
+/** Not yet asked: unlike all that can be registered. */
+let asked: unknown = W3C
+let only = true
+
+/** Whether the propagator that is registered, if any, reads and writes no headers but those the mesh knows itself. */
+export function onlyW3C(): boolean {
+  const now = registered('propagation')
+  if (now !== asked) {
+    asked = now
+    only = propagation.fields().every((field) => W3C.has(field.toLowerCase()))
+  }
+  return only
+}
+
+let triedOut: unknown
 let alone = false
 
 /**
@@ -64,15 +80,15 @@ let alone = false
  */
 function w3cAlone(): boolean {
   const now = registered('propagation')
-  if (now !== propagator) {
-    propagator = now
-    alone =
-      now !== undefined && propagation.fields().every((field) => W3C.has(field.toLowerCase())) && agrees()
+  if (now !== triedOut) {
+    triedOut = now
+    // Should it throw when it is tried out, it is asked from then on.
+    alone = false
+    alone = now !== undefined && onlyW3C() && agrees()
   }
   return alone
 }
 
-const W3C: ReadonlySet<string> = new Set([TRACEPARENT, TRACESTATE, BAGGAGE])
 const SAMPLES: readonly SpanContext[] = [
   { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags: 0 },
   {

@@ -86,3 +86,20 @@ test('without any propagator W3C is written; one that comes later is noticed, an
   assert.deepEqual(sent(), { traceparent: TRACEPARENT })
   assert.equal(tracing.extract?.({}), undefined)
 })
+
+test('one that throws when it is tried out is asked from then on, whatever was there before', () => {
+  propagation.setGlobalPropagator(named('tracecontext'))
+  assert.deepEqual(sent(), { traceparent: TRACEPARENT })
+  propagation.disable()
+  let calls = 0
+  propagation.setGlobalPropagator({
+    fields: () => ['traceparent'],
+    extract: (found) => found,
+    inject(_from, carrier, setter) {
+      if (calls++ === 0) throw new Error('not yet')
+      setter.set(carrier, 'traceparent', 'theirs')
+    },
+  })
+  assert.throws(() => sent(), /not yet/)
+  assert.deepEqual(sent(), { traceparent: 'theirs' })
+})
